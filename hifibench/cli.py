@@ -1,0 +1,125 @@
+"""The command line: thin. Every command parses its words, calls the library and prints what came back."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hifibench import __version__
+from hifibench.cli_assets import app as assets_app
+from hifibench.errors import HifibenchError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="A benchmark and evaluation harness for face swapping.",
+)
+app.add_typer(assets_app, name="assets")
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress; errors and results only.")]
+
+
+class Listing(StrEnum):
+    """What `hifibench list` can list."""
+
+    suites = "suites"
+    methods = "methods"
+    metrics = "metrics"
+    experts = "experts"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hifibench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    suite: Annotated[str, typer.Argument(help="Name of a suite (see 'hifibench list suites') or a YAML file.")],
+    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/SUITE.")] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="CSV of your own photographs: source,target[,source_id,target_id].")
+    ] = None,
+    methods: Annotated[str | None, typer.Option(help="Methods, comma-separated, instead of the suite's.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N pairs.")] = None,
+    shard: Annotated[
+        str, typer.Option(help="This process's share of the work, i/n; the others use the same --out.")
+    ] = "1/1",
+    seed: Annotated[int, typer.Option(min=0, help="Chooses people, partners and bootstrap draws.")] = 0,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Run a suite: plan, swap, observe, score, report. Begun runs are finished, not begun anew."""
+    from hifibench.commands import run_suite
+
+    run_suite(suite, out, pairs, methods, limit, shard, seed, device, quiet)
+
+
+@app.command()
+def swap(
+    source: Annotated[Path, typer.Argument(help="Photograph that gives the face.")],
+    target: Annotated[Path, typer.Argument(help="Photograph that receives it.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="PNG file to write.")],
+    method: Annotated[str, typer.Option(help="See 'hifibench list methods'.")] = "faceswap",
+    device: Device = "auto",
+) -> None:
+    """Swap the face of one photograph onto another."""
+    from hifibench.commands import swap_photographs
+
+    swap_photographs(source, target, out, method, device)
+
+
+@app.command(name="list")
+def list_(what: Annotated[Listing, typer.Argument(help="What to list.")]) -> None:
+    """List what is installed: suites, methods, metrics or experts, plugins included."""
+    from hifibench.commands import show_list
+
+    show_list(what.value)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, which device is used, which assets are there, and what each suite would still need."""
+    from hifibench.doctor import examine
+
+    examine()
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="A finished run folder.")]) -> None:
+    """Make the tables and the page of a finished run again, and show the table."""
+    from hifibench.commands import show_report
+
+    show_report(folder)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: runs a command and turns errors into one clear message and an exit code."""
+    import logging
+
+    logging.basicConfig(format="hifibench: %(message)s", level=logging.WARNING)
+    try:
+        app(arguments)
+    except HifibenchError as error:
+        typer.echo(f"hifibench: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("hifibench: stopped. The same command goes on from here.", err=True)
+        sys.exit(130)

@@ -1,0 +1,161 @@
+"""What the commands of the command line do."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from hifibench import registry, suite
+from hifibench.device import choose
+from hifibench.errors import UsageError
+from hifibench.suite import FileData, Suite
+
+
+def load_suite(name: str, pairs: Path | None, methods: str | None) -> Suite:
+    """A suite, with the user's own pairs or methods in place of its own."""
+    loaded = suite.load(name)
+    changes: dict[str, object] = {}
+    if pairs is not None:
+        changes["data"] = FileData(kind="files", pairs_csv=pairs)
+        changes["title"] = f"Photographs of {pairs.name}"
+    if methods is not None:
+        chosen = tuple(word.strip() for word in methods.split(",") if word.strip())
+        if not chosen:
+            raise UsageError("--methods is empty; name methods separated by commas.")
+        changes["methods"] = chosen
+    changed = loaded.model_copy(update=changes)
+    changed.check()
+    return changed
+
+
+def run_suite(
+    name: str,
+    out: Path | None,
+    pairs: Path | None,
+    methods: str | None,
+    limit: int | None,
+    shard: str,
+    seed: int,
+    device: str,
+    quiet: bool,
+) -> None:
+    """``hifibench run``."""
+    chosen = load_suite(name, pairs, methods)
+    from hifibench import assets
+    from hifibench.pipeline.progress import Reporter
+    from hifibench.pipeline.run import run
+    from hifibench.pipeline.store import Shard
+
+    share = Shard.parse(shard)
+    out = out or Path("runs") / chosen.name
+    assets.ensure(needed_assets(chosen), quiet=quiet)
+    done = run(
+        chosen,
+        out,
+        seed=seed,
+        limit=limit,
+        shard=share,
+        device=choose(device),
+        reporter=Reporter(quiet),
+    )
+    if done.results is None:
+        return
+    show_report(out)
+
+
+def needed_assets(chosen: Suite) -> list[str]:
+    """The asset files that a run of a suite opens."""
+    names = ["yunet"]
+    for expert in chosen.experts():
+        names.extend(registry.experts.get(expert).card.assets)
+    for method in chosen.methods:
+        names.extend(registry.swappers.get(method).card.assets)
+    if not isinstance(chosen.data, FileData):
+        from hifibench.data import portraits
+
+        names.extend(portraits.ASSETS)
+    return list(dict.fromkeys(names))
+
+
+def show_report(folder: Path) -> None:
+    """Write the report of a finished run and show its table."""
+    from reports import read, terminal, write
+
+    finished = read.run(folder)
+    paths = write.write_all(folder)
+    terminal.show(finished, Console())
+    page = next((path for path in paths if path.name == "index.html"), None)
+    if page is not None:
+        Console().print(f"Page: {page}", highlight=False, soft_wrap=True)
+
+
+def swap_photographs(source: Path, target: Path, out: Path, method: str, device: str) -> None:
+    """``hifibench swap``."""
+    plugin = registry.swappers.get(method)
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"-o {out}: swaps are written as PNG, which keeps their provenance; name a .png file.")
+    from hifibench.data.images import load, save_png
+    from hifibench.faces.detect import Detector
+    from hifibench.pipeline.swap import Job, swap_jobs
+
+    frames = [load(path) for path in (source, target)]
+    detector = Detector()
+    faces = []
+    for path, frame in zip((source, target), frames, strict=True):
+        found = detector.detect(frame)
+        if not found:
+            raise UsageError(f"No face was found in {path}. Give a photograph in which a face is seen from the front.")
+        if len(found) > 1:
+            Console(stderr=True).print(
+                f"{path}: {len(found)} faces; the largest, most central one is used.",
+                highlight=False,
+                markup=False,
+            )
+        faces.append(found[0])
+    swapper = plugin.load(choose(device))
+    (done,) = swap_jobs(swapper, [Job(frames[0], faces[0], frames[1], faces[1])])
+    if done.frame is None:
+        raise UsageError(f"{method} could not swap {source} onto {target}: {done.message or done.status}.")
+    save_png(out, done.frame, {"hifibench:method": method, "hifibench:run": "single swap"})
+    Console().print(
+        f"{out}: {source.name} onto {target.name} by {method}", highlight=False, soft_wrap=True, markup=False
+    )
+
+
+def show_list(what: str) -> None:
+    """``hifibench list``."""
+    console = Console()
+    table = Table(box=None, pad_edge=False)
+    rows: list[tuple[str, ...]] = []
+    if what == "suites":
+        columns: tuple[str, ...] = ("suite", "images", "methods", "metrics")
+        for name in registry.suites.names():
+            one = suite.load(name)
+            rows.append((name, one.title, ", ".join(one.methods), str(len(one.metrics))))
+    elif what == "methods":
+        columns = ("method", "kind", "crop", "licence", "what it is")
+        for name in registry.swappers.names():
+            card = registry.swappers.get(name).card
+            crop = card.target.template + (f" {card.target.size}" if card.target.size else "")
+            rows.append((name, card.kind, crop, card.licence, card.summary))
+    elif what == "experts":
+        columns = ("expert", "role", "crop", "licence", "what it is")
+        for name in registry.experts.names():
+            seen = registry.experts.get(name).card
+            crop = seen.crop.template + (f" {seen.crop.size}" if seen.crop.size else "")
+            rows.append((name, seen.role, crop, seen.licence, seen.summary))
+    else:
+        columns = ("metric", "what it is")
+        rows = [(name, _first_line(registry.metrics.get(name))) for name in registry.metrics.names()]
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column == columns[0])
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _first_line(thing: object) -> str:
+    return (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ")

@@ -1,0 +1,233 @@
+"""The four things a plugin can be, and the card that travels with it.
+
+A plugin registers an object under an entry-point group:
+
+* ``hifibench.swappers``: a `SwapperPlugin` (card, and how to load it on a device);
+* ``hifibench.experts``: an `ExpertPlugin`;
+* ``hifibench.metrics``: a function that takes the words between the brackets of a metric's name and returns a `Metric`;
+* ``hifibench.suites``: the path of a YAML file.
+
+Cards are plain data and are made at import; networks are loaded by ``load`` and not before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hifibench.records import Cost, Floats, Frame, Observed, Swap
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Crop:
+    """How a network wants its face: a named template (`hifibench.faces.templates`) and a size in pixels.
+
+    The template ``frame`` is the whole image as it is; a swapper that asks for it gets batches of one.
+    """
+
+    template: str
+    size: int = 0
+
+
+class _Hashed:
+    """Cards hash by content, so that a changed card never meets an old cache entry."""
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over all fields, hexadecimal."""
+        fields = json.dumps(asdict(self), sort_keys=True, default=str)  # type: ignore[call-overload]
+        return hashlib.sha256(fields.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class SwapperCard(_Hashed):
+    """What a face swapper is and what it expects.
+
+    Attributes:
+        name: the row in the tables.
+        summary: one line for listings.
+        source: crop of the source face.
+        target: crop of the target face; the swap comes back in this geometry.
+        paper: citation, empty for controls.
+        licence: of code and weights.
+        assets: names of the asset files it needs (`hifibench.assets`).
+        trained_with: experts that took part in its training; metrics do not use those to judge it.
+        kind: ``reference`` rows bound the scale, ``method`` rows compete.
+        limits: what it cannot do, for the reader of a table.
+        version: raised by whoever changes what the code computes, since it is part of every cache key.
+    """
+
+    name: str
+    summary: str
+    source: Crop
+    target: Crop
+    paper: str = ""
+    licence: str = "Apache-2.0"
+    assets: tuple[str, ...] = ()
+    trained_with: tuple[str, ...] = ()
+    kind: Literal["reference", "method"] = "method"
+    limits: str = ""
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class ExpertCard(_Hashed):
+    """What a frozen observer is and what it expects.
+
+    Attributes:
+        name: as it stands between the brackets of a metric.
+        summary: one line for listings.
+        role: ``recognition``, ``landmarks``, ``reconstruction``, ``comparison``…
+        crop: the face crop it looks at (``frame`` for comparisons).
+        outputs: output name -> shape per image and unit, such as ``(512,) unit vector``.
+        paper: citation.
+        licence: of the weights.
+        assets: names of the asset files it needs.
+        similarity: for recognisers: ``cosine`` (higher is closer) or ``l2`` (lower is closer).
+        needs: for comparisons: experts whose view of the target is handed in.
+        limits: known errors and floors.
+        version: raised by whoever changes what the code computes.
+    """
+
+    name: str
+    summary: str
+    role: str
+    crop: Crop
+    outputs: Mapping[str, str]
+    paper: str = ""
+    licence: str = ""
+    assets: tuple[str, ...] = ()
+    similarity: Literal["cosine", "l2", ""] = ""
+    needs: tuple[str, ...] = ()
+    limits: str = ""
+    version: int = 1
+
+
+@runtime_checkable
+class Swapper(Protocol):
+    """Puts the face of a source onto a target."""
+
+    @property
+    def card(self) -> SwapperCard:
+        """The card it was loaded under."""
+        ...
+
+    def swap(self, source: Tensor, target: Tensor) -> Swap:
+        """Swap B pairs.
+
+        Args:
+            source: ``(B, 3, Hs, Ws)`` float32 RGB in ``[0, 1]``, cropped as ``card.source`` says.
+            target: ``(B, 3, Ht, Wt)`` float32 RGB in ``[0, 1]``, cropped as ``card.target`` says.
+
+        Returns:
+            The swaps, row by row; a pair that cannot be swapped is a status, not an exception.
+        """
+        ...
+
+    def cost(self) -> Cost:
+        """Parameters and multiply-accumulates of one swap."""
+        ...
+
+
+@runtime_checkable
+class Expert(Protocol):
+    """A frozen network that looks at one face at a time."""
+
+    @property
+    def card(self) -> ExpertCard:
+        """The card it was loaded under."""
+        ...
+
+    def observe(self, crops: Floats) -> dict[str, Floats]:
+        """Look at B crops.
+
+        Row i of every output depends on row i of the input alone, bit for bit: that is what makes results the
+        same however the work was cut, cached or resumed.
+
+        Args:
+            crops: ``(B, 3, S, S)`` float32 RGB in ``[0, 1]``, cropped as ``card.crop`` says. Landmarks come back in
+                pixels of this crop; the harness stores the frame-to-crop matrix beside them.
+
+        Returns:
+            The outputs the card names, each ``(B, …)`` float32; NaN rows where the expert saw no face.
+        """
+        ...
+
+
+@runtime_checkable
+class PairExpert(Protocol):
+    """An observer of what changed between a target frame and its swap (background, occlusion)."""
+
+    @property
+    def card(self) -> ExpertCard:
+        """The card it was loaded under; its ``crop`` is ``frame``."""
+        ...
+
+    def compare(self, swap: Frame, target: Frame, seen: Mapping[str, Mapping[str, Floats]]) -> dict[str, Floats]:
+        """Compare one swapped frame with its target frame.
+
+        Args:
+            swap: ``(H, W, 3)`` uint8 RGB.
+            target: ``(H, W, 3)`` uint8 RGB, same size.
+            seen: what the experts in ``card.needs`` saw in the *target*: expert -> output -> array without a batch
+                axis, and under ``matrix`` the ``(2, 3)`` frame-to-crop matrix.
+
+        Returns:
+            The outputs the card names, without a batch axis; NaN where undefined.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SwapperPlugin:
+    """What the entry-point group ``hifibench.swappers`` holds."""
+
+    card: SwapperCard
+    load: Callable[[str], Swapper]
+    """Device (``cpu``, ``cuda``, ``cuda:1``) -> the swapper, weights loaded."""
+
+
+@dataclass(frozen=True)
+class ExpertPlugin:
+    """What the entry-point group ``hifibench.experts`` holds."""
+
+    card: ExpertCard
+    load: Callable[[str], Expert | PairExpert]
+    """Device -> the expert, weights loaded."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A pure function from observations to one number per pair.
+
+    Attributes:
+        name: printed name with its protocol, such as ``pose[mediapipe]``.
+        title: what a table's header says.
+        unit: ``%``, ``deg``, empty for pure numbers.
+        direction: whether a higher or a lower value is better.
+        needs: experts whose observations it reads.
+        compute: observations -> ``(n,)`` float64, one value per pair, NaN where the pair could not be scored.
+        worst: the worst value the metric can take, given to failed pairs in the worst-case column; ``None`` for
+            an unbounded error: then the largest value of the run counts.
+        decimals: digits after the point in tables.
+        group: metrics of one group stand together in a table.
+    """
+
+    name: str
+    title: str
+    unit: str
+    direction: Literal["up", "down"]
+    needs: tuple[str, ...]
+    compute: Callable[[Observed], NDArray[np.float64]]
+    worst: float | None = None
+    decimals: int = 2
+    group: str = ""

@@ -1,0 +1,67 @@
+"""Where faces come from: files of the user and generated portraits.
+
+A kind of data offers two things: a plan (suite data -> `Manifest`) and a way from an `ImageRef` to its pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from hifibench.errors import UsageError
+from hifibench.records import Frame, ImageRef, Manifest
+from hifibench.suite import FileData, PortraitData
+
+Loader = Callable[[ImageRef], Frame]
+
+
+def plan(data: PortraitData | FileData, seed: int, limit: int | None) -> Manifest:
+    """The images and pairs of a run.
+
+    Args:
+        data: the suite's description of its images.
+        seed: chooses people and partners where they are chosen at random.
+        limit: how many pairs to keep, the first ones; ``None`` for all.
+
+    Raises:
+        UsageError: the data cannot be planned; says why.
+    """
+    if isinstance(data, FileData):
+        from hifibench.data import files
+
+        return files.plan(data.pairs_csv, limit)
+    from hifibench.data import portraits
+
+    pairs = data.pairs if limit is None else min(limit, data.pairs)
+    return portraits.plan(data.identities, data.views, pairs, data.split, seed)
+
+
+def notes(data: PortraitData | FileData, manifest: Manifest) -> dict[str, str]:
+    """What a reader of the results must know of how the images came about; the same for the same run."""
+    if isinstance(data, FileData):
+        return {"images": "photographs of the user's own"}
+    from hifibench.data import portraits
+
+    moved = portraits.acceptance([ref.uri for ref in manifest.images])
+    share = 100 * moved.kept / moved.tried if moved.tried else 0.0
+    return {
+        "images": "generated portraits of people who do not exist",
+        "views": f"{moved.kept} of {moved.tried} moved faces kept ({share:.0f} %), where w600k sees the same person",
+    }
+
+
+def loader(data: PortraitData | FileData) -> Loader:
+    """A function from a manifest's image to its frame, usable from several threads."""
+    if isinstance(data, FileData):
+        from hifibench.data import files
+
+        root = data.pairs_csv.resolve().parent
+        return lambda ref: files.load(ref, root)
+    from hifibench.data import portraits
+
+    def load(ref: ImageRef) -> Frame:
+        if not ref.uri.startswith("portrait:"):
+            raise UsageError(f"The image {ref.image} ({ref.uri}) is no generated portrait.")
+        return portraits.load(ref.uri)
+
+    return load

@@ -1,0 +1,29 @@
+"""Which device a run uses."""
+
+from __future__ import annotations
+
+from hifibench.errors import MissingError, UsageError
+
+
+def choose(name: str) -> str:
+    """``auto`` -> the first CUDA device, else the processor; any other name is checked and returned.
+
+    Raises:
+        UsageError: no such kind of device.
+        MissingError: the device is not there.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdecimal()) or (kind == "cpu" and index):
+        raise UsageError(f"--device {name!r} is no device; expected auto, cpu, cuda or cuda:N.")
+    if kind == "cuda":
+        there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if int(index or 0) >= there:
+            raise MissingError(
+                f"--device {name}: this machine has {there} usable CUDA devices. "
+                "Use --device cpu, or install a driver and a torch build that fit the GPU."
+            )
+    return name

@@ -1,0 +1,89 @@
+"""``hifibench doctor``: what is here, and what each suite would still need."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+
+from rich.console import Console
+from rich.table import Table
+
+from hifibench import __version__, assets, registry, suite
+from hifibench.commands import needed_assets
+from hifibench.errors import HifibenchError
+
+_PACKAGES = (
+    "torch", "onnxruntime", "openvino", "mediapipe", "dlib-bin", "opencv-contrib-python", "numpy", "pandas",
+)  # fmt: skip
+
+
+def examine() -> None:
+    """Print packages, devices, cache, assets, plugins, and per suite what is missing."""
+    console = Console()
+    console.print(
+        f"hifibench {__version__}, Python {platform.python_version()}, {platform.platform()}", highlight=False
+    )
+    for title, rows in (("Packages", _packages()), ("Machine", _machine()), ("Suites", _suites())):
+        table = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
+        for row in rows:
+            table.add_row(*row)
+        console.print()
+        console.print(table)
+
+
+def _packages() -> list[tuple[str, str]]:
+    rows = []
+    for name in _PACKAGES:
+        try:
+            rows.append((name, importlib.metadata.version(name)))
+        except importlib.metadata.PackageNotFoundError:
+            rows.append((name, "not installed: python -m pip install -e ."))
+    return rows
+
+
+def _machine() -> list[tuple[str, str]]:
+    import torch
+
+    from hifibench.pipeline.timing import hardware
+
+    found = hardware()
+    rows = [
+        ("processor", f"{found['cpu']}, {found['cores']} cores"),
+        ("memory", f"{found.get('memory_gib', '?')} GiB"),
+    ]
+    if torch.cuda.is_available():
+        rows += [(f"cuda:{index}", torch.cuda.get_device_name(index)) for index in range(torch.cuda.device_count())]
+    else:
+        rows.append(("GPU", "none usable by torch; runs use the processor"))
+    root = assets.cache_root()
+    place = root
+    while not place.exists():
+        place = place.parent
+    writable = os.access(place, os.W_OK)
+    free = shutil.disk_usage(place).free / 1e9
+    rows.append(("cache", f"{root}, {free:.1f} GB free{'' if writable else ', NOT WRITABLE: set HIFIBENCH_CACHE'}"))
+    return rows
+
+
+def _suites() -> list[tuple[str, str]]:
+    rows = []
+    for name in registry.suites.names():
+        try:
+            needed = needed_assets(suite.load(name))
+        except HifibenchError as error:
+            rows.append((name, f"cannot run: {error}"))
+            continue
+        states = {asset: assets.state(asset) for asset in needed}
+        wanting = [asset for asset, state in states.items() if state != "present"]
+        if wanting:
+            rows.append(
+                (
+                    name,
+                    f"{len(needed) - len(wanting)} of {len(needed)} assets are here; to fetch: {', '.join(wanting)}",
+                )
+            )
+        else:
+            rows.append((name, f"ready: all {len(needed)} assets are here"))
+    return rows

@@ -1,0 +1,1 @@
+"""Frozen networks that look at faces, one file a role."""

@@ -1,0 +1,84 @@
+"""ONNX networks: run by ONNX Runtime to observe, rebuilt as torch modules to train against.
+
+Observing needs the same bits whatever the machine and the batch, so a session has one thread and sees one crop at a
+time. Training needs gradients with respect to the image, which ONNX Runtime does not give.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hifibench.errors import UsageError
+from hifibench.records import Floats
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+    from hifibench.experts.onnx_graph import OnnxGraph
+
+
+def session(path: Path) -> InferenceSession:
+    """Open an ONNX file on the CPU.
+
+    One thread and sequential execution: sums are then formed in the same order on any number of cores. Threads may
+    share a session. Telemetry is off.
+
+    Raises:
+        UsageError: the file is no ONNX network.
+    """
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3  # errors only
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions share no base class but this
+        raise UsageError(f"{path} cannot be opened as an ONNX network: {error}. Give an .onnx file.") from error
+
+
+def run_rows(network: InferenceSession, inputs: Floats) -> Floats:
+    """Run a network on each row by itself.
+
+    Batched matrix products round differently from single ones, so a batch would tie a row to its neighbours.
+
+    Args:
+        network: one input ``(1, …)`` float32, one output ``(1, K)``.
+        inputs: ``(B, …)`` float32.
+
+    Returns:
+        ``(B, K)`` float32.
+    """
+    (given,), (made,) = network.get_inputs(), network.get_outputs()
+    outputs = np.empty((len(inputs), made.shape[-1]), np.float32)
+    for row, one in enumerate(inputs):
+        outputs[row] = network.run(None, {given.name: one[None]})[0][0]
+    return outputs
+
+
+def to_torch(path: Path) -> OnnxGraph:
+    """Rebuild a plain convolutional network from torch operations: frozen weights, gradients to the input.
+
+    Returns:
+        A module ``(B, …) -> (B, K)``, float32, on the CPU, in evaluation mode for good; the batch size is free even
+        where the file fixes it.
+
+    Raises:
+        UsageError: the file is no ONNX network, or uses an operation that `onnx_graph` does not know.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    from hifibench.experts.onnx_graph import OnnxGraph
+
+    try:
+        model = onnx.load(str(path))
+    except DecodeError as error:
+        raise UsageError(f"{path} cannot be read as an ONNX network: {error}. Give an .onnx file.") from error
+    return OnnxGraph(model.graph, path.name)

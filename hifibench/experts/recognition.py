@@ -1,0 +1,121 @@
+"""Face recognisers: how alike two faces are.
+
+EdgeFace and dlib judge; the MobileFaceNet of InsightFace's ``w600k`` pack also exists as a torch module, to train
+against. A method that trained with one of them is not judged by it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hifibench import assets
+from hifibench.contracts import Crop, ExpertCard, ExpertPlugin
+from hifibench.experts.crops import checked, to_bytes
+from hifibench.experts.onnx import run_rows, session, to_torch
+from hifibench.experts.pool import Pool
+from hifibench.records import Floats
+
+if TYPE_CHECKING:
+    from torch import nn
+
+EDGEFACE = ExpertCard(
+    name="edgeface",
+    summary="EdgeFace-S (γ = 0.5) recogniser, 3.7 M parameters",
+    role="recognition",
+    crop=Crop("arcface", 112),
+    outputs={"embedding": "(512,) unit vector"},
+    paper="A. George et al., EdgeFace: Efficient face recognition model for edge devices, T-BIOM 2024",
+    licence="non-commercial research",
+    assets=("edgeface-s",),
+    similarity="cosine",
+)
+
+W600K = ExpertCard(
+    name="w600k",
+    summary="InsightFace MobileFaceNet trained with ArcFace on WebFace600K, 3.4 M parameters",
+    role="recognition",
+    crop=Crop("arcface", 112),
+    outputs={"embedding": "(512,) unit vector"},
+    paper="J. Deng et al., ArcFace: Additive angular margin loss for deep face recognition, CVPR 2019",
+    licence="non-commercial research",
+    assets=("w600k-mbf",),
+    similarity="cosine",
+)
+
+DLIB = ExpertCard(
+    name="dlib",
+    summary="dlib's ResNet face descriptor, 5.6 M parameters",
+    role="recognition",
+    crop=Crop("dlib", 150),
+    outputs={"embedding": "(128,) compared by L2 distance; 0.6 is the usual limit for one person"},
+    paper="D. E. King, Dlib-ml: A machine learning toolkit, JMLR 2009",
+    licence="CC0-1.0",
+    assets=("dlib-resnet",),
+    similarity="l2",
+)
+
+
+class ArcFaceOnnx:
+    """A recogniser of the ArcFace family: RGB scaled to [-1, 1], embedding brought to unit length."""
+
+    def __init__(self, card: ExpertCard) -> None:
+        self.card = card
+        self._session = session(assets.path(card.assets[0]))
+
+    def observe(self, crops: Floats) -> dict[str, Floats]:
+        """See `hifibench.contracts.Expert.observe`."""
+        raw = run_rows(self._session, checked(self.card, crops) * np.float32(2) - np.float32(1))
+        return {"embedding": raw / np.linalg.norm(raw, axis=1, keepdims=True)}
+
+
+class DlibResnet:
+    """dlib's face descriptor, computed once per chip, without jitter."""
+
+    card = DLIB
+
+    def __init__(self) -> None:
+        # The network keeps its activations, so each thread needs one of its own.
+        self._pool: Pool[Any] = Pool(self._make)
+
+    @staticmethod
+    def _make() -> Any:
+        import dlib as library
+
+        return library.face_recognition_model_v1(str(assets.path(DLIB.assets[0])))
+
+    def observe(self, crops: Floats) -> dict[str, Floats]:
+        """See `hifibench.contracts.Expert.observe`."""
+        chips = to_bytes(checked(self.card, crops))
+        embedding = np.empty((len(chips), 128), np.float32)
+        with self._pool.borrow() as network:
+            for row, chip in enumerate(chips):
+                embedding[row] = network.compute_face_descriptor(chip)
+        return {"embedding": embedding}
+
+
+def w600k_module(device: str = "cpu") -> nn.Module:
+    """The `w600k` recogniser for training: frozen, differentiable with respect to the crops.
+
+    Returns:
+        A module from ``(B, 3, 112, 112)`` RGB in [0, 1] (template ``arcface``) to ``(B, 512)`` unit vectors in
+        float32, also under autocast.
+    """
+    from torch import Tensor, nn
+    from torch.nn.functional import normalize
+
+    class Recognizer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = to_torch(assets.path(W600K.assets[0]))
+
+        def forward(self, crops: Tensor) -> Tensor:
+            return normalize(self.network(crops * 2 - 1).float(), dim=1)
+
+    return Recognizer().to(device)
+
+
+edgeface = ExpertPlugin(EDGEFACE, lambda device: ArcFaceOnnx(EDGEFACE))
+w600k = ExpertPlugin(W600K, lambda device: ArcFaceOnnx(W600K))
+dlib = ExpertPlugin(DLIB, lambda device: DlibResnet())

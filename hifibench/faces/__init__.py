@@ -1,0 +1,1 @@
+"""Faces in an image: detecting, aligning, cropping and pasting back."""

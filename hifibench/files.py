@@ -1,0 +1,49 @@
+"""Writing files so that a reader sees all of one or nothing of it, whenever the writer dies."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hifibench.errors import MissingError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; on success it takes the place of ``path``, on failure it is removed.
+
+    Raises:
+        MissingError: the disk is full, or the folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix)
+        os.close(handle)
+    except OSError as error:
+        raise MissingError(_cannot_write(path, error)) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise MissingError(_cannot_write(path, error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def atomic_write(path: Path, data: bytes | str) -> None:
+    """Write ``data`` to ``path`` atomically; text as UTF-8."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def _cannot_write(path: Path, error: OSError) -> str:
+    return (
+        f"Cannot write {path}: {error.strerror or error}. Free some space or name a folder that can be written to "
+        "(--out for the run, HIFIBENCH_CACHE for the cache). What was finished before is kept: "
+        "the same command goes on from there."
+    )

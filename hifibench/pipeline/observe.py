@@ -1,0 +1,202 @@
+"""Stage three: every expert looks once at every image, and what it saw is cached by content.
+
+The key of a cache entry is the hash of the image's pixels, of the face in it that was chosen, and of the expert's
+card: the same picture under two methods, in two runs or in two processes is looked at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from hifibench import assets, registry
+from hifibench.contracts import Expert, ExpertCard, PairExpert
+from hifibench.data.images import content_hash
+from hifibench.faces import templates
+from hifibench.faces.detect import Detector, match
+from hifibench.pipeline.store import read_arrays, write_arrays
+from hifibench.records import Face, Floats, Frame
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Seen = dict[str, dict[str, Floats]]
+"""Expert -> output -> array of one image; an expert that saw no face is absent."""
+
+DETECTOR = Detector.card.name
+
+
+@dataclass(frozen=True)
+class Look:
+    """One image to look at.
+
+    Attributes:
+        frame: the image.
+        like: on swapped frames, the target's face: the detected face that overlaps it most is the one observed.
+            ``None`` on original images: the largest, most central face is observed.
+        target: on swapped frames, the target's frame, for comparisons.
+        target_seen: what the experts saw in that target frame.
+    """
+
+    frame: Frame
+    like: Face | None = None
+    target: Frame | None = None
+    target_seen: Mapping[str, Mapping[str, Floats]] | None = None
+
+
+def face_of(seen: Mapping[str, Mapping[str, Floats]]) -> Face | None:
+    """The face that the detector found, from its stored observation."""
+    found = seen.get(DETECTOR)
+    if found is None or not np.isfinite(found["score"]).all():
+        return None
+    return Face(found["box"], found["landmarks"], float(found["score"][0]))
+
+
+def face_outputs(face: Face | None) -> dict[str, Floats]:
+    """A face as the detector's stored observation; NaN where there is none."""
+    if face is None:
+        return {
+            "box": np.full(4, np.nan, np.float32),
+            "landmarks": np.full((5, 2), np.nan, np.float32),
+            "score": np.full(1, np.nan, np.float32),
+        }
+    return {
+        "box": np.asarray(face.box, np.float32),
+        "landmarks": np.asarray(face.landmarks, np.float32),
+        "score": np.asarray([face.score], np.float32),
+    }
+
+
+class Cache:
+    """Observations by content under ``<cache>/observations``, one small file per image and expert."""
+
+    def __init__(self) -> None:
+        self._root = assets.cache_root() / "observations"
+
+    def get(self, card: ExpertCard, key: str, make: Callable[[], dict[str, Floats]]) -> dict[str, Floats]:
+        """The stored observation, or a new one, which is then stored."""
+        path = self._root / f"{card.name}-{card.hash[:12]}" / key[:2] / f"{key}.npz"
+        stored = read_arrays(path)
+        if stored is None:
+            stored = make()
+            write_arrays(path, stored)
+        return stored
+
+
+def _key(*parts: str | bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode() if isinstance(part, str) else part)
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def default_workers() -> int:
+    """Threads that look at images side by side: the processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Observer:
+    """A set of experts, loaded when first needed, and the threads in which they look at images."""
+
+    def __init__(self, experts: Sequence[str], device: str = "cpu", workers: int | None = None) -> None:
+        plugins = {name: registry.experts.get(name) for name in experts}
+        self.cards: dict[str, ExpertCard] = {DETECTOR: Detector.card}
+        self.cards.update({name: plugin.card for name, plugin in plugins.items()})
+        self._plugins = plugins
+        self._device = device
+        self._loaded: dict[str, Expert | PairExpert] = {}
+        self._loading = threading.Lock()
+        self._local = threading.local()
+        self._cache = Cache()
+        self._workers = workers or default_workers()
+
+    def _expert(self, name: str) -> Expert | PairExpert:
+        with self._loading:
+            if name not in self._loaded:
+                self._loaded[name] = self._plugins[name].load(self._device)
+            return self._loaded[name]
+
+    def _detector(self) -> Detector:
+        if not hasattr(self._local, "detector"):
+            self._local.detector = Detector()
+        detector: Detector = self._local.detector
+        return detector
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Apply a function to all items, in the observer's threads, in order."""
+        import cv2
+
+        # One image per thread: OpenCV's own threads inside would only fight over the same cores.
+        before = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            with ThreadPoolExecutor(self._workers) as pool:
+                return list(pool.map(function, items))
+        finally:
+            cv2.setNumThreads(before)
+
+    def find(self, frame: Frame, like: Face | None = None, content: str | None = None) -> Face | None:
+        """The face to observe in a frame: the largest and most central, or the one that overlaps ``like`` most."""
+        key = _key(content or content_hash(frame), b"" if like is None else np.asarray(like.box).tobytes())
+
+        def detect() -> dict[str, Floats]:
+            if like is None:
+                return face_outputs(self._detector().choose(frame))
+            return face_outputs(match(self._detector().detect(frame), like))
+
+        return face_of({DETECTOR: self._cache.get(Detector.card, key, detect)})
+
+    def look(self, item: Look) -> Seen:
+        """All that the detector and the experts see in one image."""
+        content = content_hash(item.frame)
+        face = self.find(item.frame, item.like, content)
+        seen: Seen = {DETECTOR: face_outputs(face)}
+        if face is None:
+            return seen
+        for name, card in self.cards.items():
+            if name == DETECTOR:
+                continue
+            if card.role == "comparison":
+                if item.target is not None and item.target_seen is not None:
+                    seen[name] = self._compare(name, item, content)
+            else:
+                seen[name] = self._observe(name, item.frame, content, face)
+        return seen
+
+    def _observe(self, name: str, frame: Frame, content: str, face: Face) -> dict[str, Floats]:
+        card = self.cards[name]
+
+        def observe() -> dict[str, Floats]:
+            expert = self._expert(name)
+            assert isinstance(expert, Expert)
+            crop, matrix = templates.take(frame, face, card.crop)
+            outputs = expert.observe(crop[None])
+            seen = {output: np.asarray(rows[0], np.float32) for output, rows in outputs.items()}
+            return {**seen, "matrix": matrix.astype(np.float32)}
+
+        return self._cache.get(card, _key(content, face.box.tobytes(), face.landmarks.tobytes()), observe)
+
+    def _compare(self, name: str, item: Look, content: str) -> dict[str, Floats]:
+        card = self.cards[name]
+        target, target_seen = item.target, item.target_seen
+        assert target is not None and target_seen is not None
+        # The face mask comes from what the needed experts saw in the target, so their cards are part of the key.
+        needed = [self.cards[need].hash for need in card.needs]
+
+        def compare() -> dict[str, Floats]:
+            expert = self._expert(name)
+            assert isinstance(expert, PairExpert)
+            outputs = expert.compare(item.frame, target, target_seen)
+            return {output: np.asarray(value, np.float32) for output, value in outputs.items()}
+
+        face = face_of(target_seen)
+        face_key = b"" if face is None else face.box.tobytes() + face.landmarks.tobytes()
+        return self._cache.get(card, _key(content, content_hash(target), face_key, *needed), compare)

@@ -1,0 +1,168 @@
+"""Stage one: the manifest of a run, and the run folder that belongs to it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import hifibench
+from hifibench import assets, data, registry
+from hifibench.errors import UsageError
+from hifibench.files import atomic_path
+from hifibench.pipeline.store import RunFolder, read_json, sweep, write_once
+from hifibench.records import Manifest
+from hifibench.suite import Suite
+
+_LIBRARIES = (
+    "dlib-bin",
+    "mediapipe",
+    "numpy",
+    "onnxruntime",
+    "opencv-contrib-python",
+    "openvino",
+    "pandas",
+    "torch",
+)
+
+
+def run_id(suite: Suite, seed: int, manifest: Manifest) -> str:
+    """Twelve hexadecimal digits that name a run: same images, pairs, seed and version, same id."""
+    text = json.dumps([suite.name, seed, manifest.hash, hifibench.__version__])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def open_run(suite: Suite, seed: int, limit: int | None, out: Path) -> tuple[RunFolder, Manifest]:
+    """Plan the run and open its folder, new or begun earlier, by this process or by another share.
+
+    Raises:
+        UsageError: the folder holds a run of other images, another seed or another version, or something else.
+        MissingError: the folder cannot be written to.
+    """
+    folder = RunFolder(out)
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; --out names a folder.")
+    begun = read_json(folder["run.json"])
+    if begun is None and out.is_dir() and any(not path.name.startswith(".") for path in out.iterdir()):
+        raise UsageError(f"{out} is not empty and holds no run. Name a new folder with --out.")
+    manifest = data.plan(suite.data, seed, limit)
+    identity = {"run_id": run_id(suite, seed, manifest), "suite_name": suite.name, "seed": seed}
+    identity |= {"manifest": manifest.hash, "hifibench": hifibench.__version__}
+    if begun is None:
+        with atomic_path(folder["manifest.json"]) as temporary:
+            temporary.write_text(manifest.to_json(), encoding="utf-8")
+        _write_pairs(folder, manifest)
+        record = {**identity, "suite": suite.model_dump(mode="json"), "limit": limit, **_circumstances()}
+        record["licences"] = licences(suite)
+        write_once(folder["run.json"], json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+        begun = read_json(folder["run.json"])
+    _check_same(out, begun or {}, identity)
+    sweep(out)
+    return folder, manifest
+
+
+def _check_same(out: Path, begun: dict[str, Any], wanted: dict[str, Any]) -> None:
+    words = {
+        "suite_name": "the suite",
+        "hifibench": "hifibench version",
+        "seed": "the seed",
+        "manifest": "the manifest (images and pairs)",
+    }
+    for key, word in words.items():
+        if begun.get(key) != wanted[key]:
+            raise UsageError(
+                f"{out} holds a run with {word} {begun.get(key)}, this one has {wanted[key]}. "
+                "Results of the two must not mix: name another folder with --out, or remove that one."
+            )
+
+
+def _write_pairs(folder: RunFolder, manifest: Manifest) -> None:
+    table = pairs_table(manifest)
+    with atomic_path(folder["pairs.parquet"]) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def pairs_table(manifest: Manifest) -> Any:
+    """The pairs as a data frame: ``pair, source, target, source_id, target_id, video, frame``."""
+    import pandas as pd
+
+    rows = []
+    for pair in manifest.pairs:
+        source, target = manifest.image(pair.source), manifest.image(pair.target)
+        rows.append(
+            (
+                pair.pair,
+                pair.source,
+                pair.target,
+                source.identity,
+                target.identity,
+                target.video,
+                target.frame,
+            )
+        )
+    columns = ["pair", "source", "target", "source_id", "target_id", "video", "frame"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def licences(suite: Suite) -> list[dict[str, Any]]:
+    """Asset by asset, under what terms the networks of a suite may be used."""
+    names: list[str] = [name for expert in suite.experts() for name in registry.experts.get(expert).card.assets]
+    names += [name for method in suite.methods for name in registry.swappers.get(method).card.assets]
+    catalogue = assets.catalogue()
+    return [
+        {
+            "asset": name,
+            "licence": catalogue[name].licence.terms,
+            "research_only": catalogue[name].licence.research_only,
+        }
+        for name in sorted(set(names))
+        if name in catalogue
+    ]
+
+
+def _circumstances() -> dict[str, Any]:
+    """Where and when the run was begun; nothing of it enters ``results.json``."""
+    versions = {}
+    for library in _LIBRARIES:
+        try:
+            versions[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            versions[library] = "not installed"
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "libraries": versions,
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str | None:
+    """The git commit of the code that runs, with ``+`` where the working tree differs from it."""
+    here = Path(__file__).resolve().parent
+
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(here), *words],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        )
+        return done.stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")) != here.parent.parent:
+            return None
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,142 @@
+"""Stage two: a swapper gets crops, and its swaps are put back into the target frames.
+
+The harness crops, the swapper swaps, the harness pastes: every method meets the same frames, faces and borders.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hifibench.contracts import Crop, Swapper
+from hifibench.faces import align, paste, templates
+from hifibench.records import Face, Floats, Frame, Status, Swap
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_log = logging.getLogger("hifibench")
+
+_TOLERANCE = 1e-3
+"""How far outside [0, 1] a value may lie and still count as rounding."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One pair, ready to be swapped: two frames and the face in each (``None`` where there is none)."""
+
+    source: Frame
+    source_face: Face | None
+    target: Frame
+    target_face: Face | None
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """One pair, swapped.
+
+    Attributes:
+        frame: the target's frame with the swapped face, same size; ``None`` unless ``status`` is ``OK``.
+        status: how it ended.
+        message: why it failed, empty otherwise.
+        seconds: time inside the swapper, for one pair; NaN where it was not called.
+    """
+
+    frame: Frame | None
+    status: Status
+    message: str = ""
+    seconds: float = float("nan")
+
+
+def swap_jobs(swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
+    """Swap several pairs, in as few calls of the swapper as its crops allow.
+
+    A pair without a face on either side never reaches the swapper. Where a call fails, its pairs are tried one by
+    one, so that a pair that breaks a swapper loses only itself.
+    """
+    results: list[Swapped | None] = [None] * len(jobs)
+    ready: list[int] = []
+    for index, job in enumerate(jobs):
+        if job.source_face is None:
+            results[index] = Swapped(None, Status.NO_FACE_SOURCE)
+        elif job.target_face is None:
+            results[index] = Swapped(None, Status.NO_FACE_TARGET)
+        else:
+            ready.append(index)
+    # Whole frames differ in size, so they cannot share a batch.
+    frames = "frame" in (swapper.card.source.template, swapper.card.target.template)
+    batches = [[index] for index in ready] if frames else [ready] if ready else []
+    for batch in batches:
+        for index, done in zip(batch, _swap_batch(swapper, [jobs[index] for index in batch]), strict=True):
+            results[index] = done
+    return [result for result in results if result is not None]
+
+
+def _swap_batch(swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
+    sources = [_crop(job.source, job.source_face, swapper.card.source) for job in jobs]
+    targets = [_crop(job.target, job.target_face, swapper.card.target) for job in jobs]
+    try:
+        begin = time.perf_counter()
+        swap = swapper.swap(_batch(sources), _batch(targets))
+        seconds = (time.perf_counter() - begin) / len(jobs)
+        _check(swap, len(jobs), targets[0][0].shape)
+    except Exception as error:
+        if len(jobs) > 1:
+            return [_swap_batch(swapper, [job])[0] for job in jobs]
+        message = f"{type(error).__name__}: {error}"
+        _log.warning("%s failed on a pair: %s", swapper.card.name, message)
+        _log.debug("details", exc_info=True)
+        return [Swapped(None, Status.FAILED, message)]
+    return [
+        replace(_paste(swapper, job, matrix, swap, row), seconds=seconds)
+        for row, (job, (_, matrix)) in enumerate(zip(jobs, targets, strict=True))
+    ]
+
+
+def _crop(frame: Frame, face: Face | None, crop: Crop) -> tuple[Floats, align.Matrix]:
+    assert face is not None
+    return templates.take(frame, face, crop)
+
+
+def _batch(crops: Sequence[tuple[Floats, align.Matrix]]) -> Tensor:
+    import torch
+
+    return torch.from_numpy(np.stack([crop for crop, _ in crops]))
+
+
+def _check(swap: Swap, rows: int, shape: tuple[int, ...]) -> None:
+    """Hold a swapper to its contract: a wrong size or value range is an error, never guessed at."""
+    if tuple(swap.image.shape) != (rows, *shape):
+        raise ValueError(f"returned images of shape {tuple(swap.image.shape)}, expected {(rows, *shape)}")
+    if len(swap.status) != rows:
+        raise ValueError(f"returned {len(swap.status)} statuses for {rows} pairs")
+    if swap.mask is not None and tuple(swap.mask.shape) != (rows, 1, *shape[1:]):
+        raise ValueError(f"returned masks of shape {tuple(swap.mask.shape)}, expected {(rows, 1, *shape[1:])}")
+    for row, status in enumerate(swap.status):
+        if status is not Status.OK:
+            continue
+        parts = [("image", swap.image[row])]
+        if swap.mask is not None:
+            parts.append(("mask", swap.mask[row]))
+        for name, values in parts:
+            low, high = float(values.min()), float(values.max())
+            if not (low >= -_TOLERANCE and high <= 1 + _TOLERANCE):
+                raise ValueError(f"returned {name} values in [{low:.4g}, {high:.4g}], expected [0, 1]")
+
+
+def _paste(swapper: Swapper, job: Job, matrix: align.Matrix, swap: Swap, row: int) -> Swapped:
+    if swap.status[row] is not Status.OK:
+        return Swapped(None, swap.status[row])
+    image = np.clip(swap.image[row].float().cpu().numpy(), 0.0, 1.0)
+    mask = None if swap.mask is None else np.clip(swap.mask[row, 0].float().cpu().numpy(), 0.0, 1.0)
+    crop = swapper.card.target
+    if crop.template == "frame" and mask is None:
+        frame = align.hwc(image)
+    else:
+        frame = paste.paste_back(job.target, image, matrix, paste.soft_mask(crop) if mask is None else mask)
+    return Swapped(frame, Status.OK)

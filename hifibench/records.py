@@ -1,0 +1,220 @@
+"""What travels between the stages: frozen records with units.
+
+Conventions, everywhere in the project:
+
+* Frames are ``uint8`` RGB arrays ``(H, W, 3)``; on disk they are lossless PNG.
+* Crops handed to networks are ``float32`` RGB in ``[0, 1]``, shape ``(B, 3, H, W)``.
+* Coordinates are pixels of the named image, x right, y down, the centre of the top-left pixel at (0, 0).
+* Angles are degrees in the order yaw, pitch, roll. Positive yaw turns the nose towards the right edge of the
+  image, positive pitch lifts it, positive roll turns the head clockwise as the viewer sees it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+Frame = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+class Status(StrEnum):
+    """How one swap ended. Everything but ``OK`` counts as failed in every metric."""
+
+    OK = "ok"
+    NO_FACE_SOURCE = "no face in source"
+    NO_FACE_TARGET = "no face in target"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Face:
+    """One detected face in the pixels of its frame.
+
+    Attributes:
+        box: ``(4,)`` float32: left, top, right, bottom.
+        landmarks: ``(5, 2)`` float32: the eye on the image's left, the eye on its right, nose tip, the mouth
+            corner on the image's left, the one on its right.
+        score: the detector's confidence in ``[0, 1]``.
+    """
+
+    box: Floats
+    landmarks: Floats
+    score: float
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """One image of a manifest: how to get it and whom it shows.
+
+    Attributes:
+        image: unique within the manifest.
+        uri: how to get the pixels: ``portrait:seed=…;view=…`` or ``file:relative/path``.
+        identity: the person shown.
+        video: the clip the frame belongs to; a still is a video of its own. Intervals are clustered by it.
+        frame: index within the video, from zero.
+        content: SHA-256 of the file for images of the user's own, empty for images made by seed.
+    """
+
+    image: str
+    uri: str
+    identity: str
+    video: str
+    frame: int = 0
+    content: str = ""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One swap to make: the face of image ``source`` goes onto image ``target`` (both name an `ImageRef`)."""
+
+    pair: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The images and pairs of a run, made once; its hash stands in every result.
+
+    Attributes:
+        images: all images, those of the galleries included, in a fixed order.
+        pairs: all pairs, in a fixed order.
+        galleries: name -> images that identity retrieval searches (``frames``: every sampled original frame;
+            ``sources``: the images that gave the source faces).
+        origin: how the images come about (dataset, generator, its version), part of the hash.
+    """
+
+    images: tuple[ImageRef, ...]
+    pairs: tuple[Pair, ...]
+    galleries: Mapping[str, tuple[str, ...]]
+    origin: str
+
+    def to_json(self) -> str:
+        """The canonical text: same manifest, same bytes."""
+        return json.dumps(asdict(self), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """The inverse of `to_json`."""
+        raw: dict[str, Any] = json.loads(text)
+        return cls(
+            images=tuple(ImageRef(**image) for image in raw["images"]),
+            pairs=tuple(Pair(**pair) for pair in raw["pairs"]),
+            galleries={name: tuple(images) for name, images in raw["galleries"].items()},
+            origin=raw["origin"],
+        )
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical text, hexadecimal."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def image(self, name: str) -> ImageRef:
+        """The image of that name; raises ``KeyError`` if the manifest has none."""
+        index: dict[str, ImageRef] | None = self.__dict__.get("_index")
+        if index is None:
+            index = {ref.image: ref for ref in self.images}
+            object.__setattr__(self, "_index", index)
+        return index[name]
+
+
+@dataclass(frozen=True)
+class Swap:
+    """What a swapper returns for a batch of B pairs.
+
+    Attributes:
+        image: ``(B, 3, H, W)`` float32 RGB in ``[0, 1]``, in the geometry of the target crop. Rows whose status
+            is not ``OK`` are ignored.
+        mask: ``(B, 1, H, W)`` float32 in ``[0, 1]``, 1 where the swap replaces the target, or ``None`` when the
+            harness is to blend with its own soft face mask.
+        status: one `Status` per row.
+    """
+
+    image: Tensor
+    mask: Tensor | None
+    status: tuple[Status, ...]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one swap costs, measured or counted by the swapper itself.
+
+    Attributes:
+        params_trainable: parameters that training the method updates.
+        params_frozen: parameters of networks it needs at inference but never trains (recogniser, 3D face model).
+        macs: multiply-accumulates of one swap at the card's size; ``None`` where counting makes no sense.
+    """
+
+    params_trainable: int
+    params_frozen: int
+    macs: int | None
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """What retrieval searches: ``m`` images, their people and what the experts saw in them.
+
+    Attributes:
+        identity: ``(m,)`` the person in each image.
+        image: ``(m,)`` the image's name.
+        experts: expert -> output name -> array ``(m, …)``; rows of NaN where the expert saw nothing.
+    """
+
+    identity: NDArray[np.str_]
+    image: NDArray[np.str_]
+    experts: Mapping[str, Mapping[str, Floats]]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """All that a metric may look at, for one method; ``n`` pairs, aligned row by row.
+
+    Attributes:
+        pairs: one row per pair: ``pair, source, target, source_id, target_id, video`` (``video`` is the target's,
+            the cluster of the intervals).
+        swap: expert -> output name -> array ``(n, …)`` seen on the swapped frames; NaN rows where it failed.
+        source: the same for the source images.
+        target: the same for the target images.
+        galleries: name -> `Gallery`.
+    """
+
+    pairs: pd.DataFrame
+    swap: Mapping[str, Mapping[str, Floats]]
+    source: Mapping[str, Mapping[str, Floats]]
+    target: Mapping[str, Mapping[str, Floats]]
+    galleries: Mapping[str, Gallery]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric of one method over ``n`` pairs.
+
+    Attributes:
+        metric: the printed name, protocol included, such as ``id_retrieval[edgeface,sources,top1]``.
+        value: the mean over the pairs that could be scored, in the metric's unit; NaN if there were none.
+        low: lower end of the 95 % interval (cluster bootstrap by video); NaN where it cannot be given.
+        high: upper end of the same interval.
+        n: pairs asked for.
+        n_failed: pairs that could not be scored (no face, swapper failed).
+        worst_case: the mean when every failed pair counts as the metric's worst value.
+    """
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    n: int
+    n_failed: int
+    worst_case: float

@@ -1,0 +1,113 @@
+"""Finds plugins by entry point, lazily, and says "did you mean" when a name is unknown.
+
+What is in the tree is registered in ``pyproject.toml`` just as a third party's package would do it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Generic, TypeVar, cast
+
+from hifibench.contracts import ExpertPlugin, Metric, SwapperPlugin
+from hifibench.errors import MissingError, UsageError
+
+T = TypeVar("T")
+
+_METRIC = re.compile(r"^(?P<name>[\w-]+)(?:\[(?P<words>[^\[\]]*)\])?$")
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """`` Did you mean 'x'?`` for the nearest known name, else all known names."""
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    if close:
+        return f" Did you mean {close[0]!r}?"
+    return f" Known: {', '.join(known)}." if known else " None is installed: run 'python -m pip install -e .' again."
+
+
+@dataclass(frozen=True)
+class Registry(Generic[T]):
+    """The plugins of one entry-point group.
+
+    Attributes:
+        group: the entry-point group.
+        noun: what one entry is called in messages.
+        kind: the type an entry must load to; ``None`` where any callable will do.
+    """
+
+    group: str
+    noun: str
+    kind: type | None = None
+
+    def _found(self) -> dict[str, EntryPoint]:
+        found: dict[str, EntryPoint] = {}
+        for point in sorted(entry_points(group=self.group), key=lambda point: point.name):
+            twin = found.get(point.name)
+            if twin is not None and twin.value != point.value:
+                raise UsageError(
+                    f"Two installed packages offer the {self.noun} {point.name!r}: {twin.value} and {point.value}. "
+                    "Uninstall one of them."
+                )
+            found[point.name] = point
+        return found
+
+    def names(self) -> list[str]:
+        """All names, sorted; loads nothing."""
+        return sorted(self._found())
+
+    def get(self, name: str) -> T:
+        """Load one entry.
+
+        Raises:
+            UsageError: no such name, or the entry is not what the group holds.
+            MissingError: the module behind it cannot be imported.
+        """
+        found = self._found()
+        if name not in found:
+            raise UsageError(f"Unknown {self.noun} {name!r}.{did_you_mean(name, sorted(found))}")
+        try:
+            plugin = found[name].load()
+        except ImportError as error:
+            raise MissingError(
+                f"The {self.noun} {name!r} ({found[name].value}) cannot be imported: {error}. "
+                "Install what its package asks for."
+            ) from error
+        if self.kind is not None and not isinstance(plugin, self.kind):
+            raise UsageError(
+                f"The {self.noun} {name!r} ({found[name].value}) is a {type(plugin).__name__}; "
+                f"the group {self.group} holds {self.kind.__name__} objects."
+            )
+        return cast(T, plugin)
+
+
+swappers: Registry[SwapperPlugin] = Registry("hifibench.swappers", "method", SwapperPlugin)
+experts: Registry[ExpertPlugin] = Registry("hifibench.experts", "expert", ExpertPlugin)
+metrics: Registry[object] = Registry("hifibench.metrics", "metric")
+suites: Registry[Path] = Registry("hifibench.suites", "suite", Path)
+
+
+@cache
+def metric(name: str) -> Metric:
+    """The metric of a printed name such as ``id_retrieval[edgeface,sources,top1]``.
+
+    Raises:
+        UsageError: the name is malformed, unknown, or its words do not suit the metric.
+    """
+    match = _METRIC.match(name)
+    if match is None:
+        raise UsageError(f"{name!r} is no metric name; expected the form 'pose[mediapipe]' or 'name[word,word]'.")
+    factory = metrics.get(match["name"])
+    words = [word.strip() for word in (match["words"] or "").split(",") if word.strip()]
+    if not callable(factory):
+        raise UsageError(f"The metric {match['name']!r} is no function that makes a metric.")
+    try:
+        made = factory(*words)
+    except TypeError as error:
+        raise UsageError(f"The metric {name!r} cannot be made: {error}.") from error
+    if not isinstance(made, Metric):
+        raise UsageError(f"The metric {name!r} makes a {type(made).__name__}, expected a Metric.")
+    return made

@@ -1,0 +1,5 @@
+"""The benchmark suites that come with the project, one YAML file each (`hifibench.suite` says what they hold)."""
+
+from pathlib import Path
+
+demo = Path(__file__).with_name("demo.yaml")

@@ -1,0 +1,1 @@
+"""Metrics: pure functions from observations to numbers, one file a metric."""

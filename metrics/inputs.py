@@ -1,0 +1,75 @@
+"""What every metric does first: check the words of its name and take an expert's output from the observations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from hifibench.errors import UsageError
+from hifibench.records import Floats
+
+
+def one_of(metric: str, noun: str, given: str, known: Iterable[str]) -> str:
+    """The word ``given`` if it is among ``known``.
+
+    Args:
+        metric: base name of the metric, for the message.
+        noun: what the word names, such as ``pose estimator``.
+        given: the word between the brackets.
+        known: the words that make sense there.
+
+    Raises:
+        UsageError: the word makes no sense there.
+
+    Example:
+        >>> one_of("pose", "pose estimator", "edgeface", ("mediapipe", "3ddfa"))
+        Traceback (most recent call last):
+        hifibench.errors.UsageError: pose[...]: 'edgeface' is no pose estimator; expected one of: mediapipe, 3ddfa.
+    """
+    known = tuple(known)
+    if given not in known:
+        raise UsageError(f"{metric}[...]: {given!r} is no {noun}; expected one of: {', '.join(known)}.")
+    return given
+
+
+def base(name: str) -> str:
+    """The printed name of a metric without its protocol: ``pose[mediapipe,yaw]`` -> ``pose``."""
+    return name.partition("[")[0]
+
+
+def words(name: str) -> tuple[str, ...]:
+    """The protocol in a metric's printed name: ``pose[mediapipe,yaw]`` -> ``('mediapipe', 'yaw')``."""
+    inside = name.partition("[")[2].rstrip("]")
+    return tuple(word.strip() for word in inside.split(",") if word.strip())
+
+
+def output(seen: Mapping[str, Mapping[str, Floats]], expert: str, name: str, rows: int) -> Floats:
+    """One output of one expert, a flat vector per image.
+
+    Args:
+        seen: expert -> output -> array ``(rows, …)``.
+        expert: name of the expert.
+        name: name of its output.
+        rows: number of images.
+
+    Returns:
+        ``(rows, d)`` float32. An expert that ran and saw nothing at all (no outputs) gives NaN, ``d`` = 1.
+
+    Raises:
+        UsageError: the expert did not run, gave another output, or another number of rows.
+    """
+    if expert not in seen:
+        raise UsageError(
+            f"No observations of {expert!r}; there are those of: {', '.join(sorted(seen)) or 'nobody'}. "
+            f"Observe the images with {expert!r} first."
+        )
+    outputs = seen[expert]
+    if not outputs:
+        return np.full((rows, 1), np.nan, np.float32)
+    if name not in outputs:
+        raise UsageError(f"{expert!r} gave no {name!r}; it gave: {', '.join(sorted(outputs))}.")
+    array = np.asarray(outputs[name], np.float32)
+    if len(array) != rows:
+        raise UsageError(f"{expert!r} gave {len(array)} rows of {name!r}, expected {rows}: one per image.")
+    return array.reshape(rows, -1)

@@ -1,0 +1,89 @@
+"""From one value per pair to a row of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import fsum, nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hifibench.contracts import Metric
+from hifibench.records import Score
+from metrics.statistics import cluster_bootstrap, mean
+
+
+def summarise(
+    metric: Metric,
+    values: NDArray[np.floating],
+    clusters: NDArray[Any] | Sequence[str],
+    seed: int,
+    draws: int = 1000,
+    worst: float = nan,
+) -> Score:
+    """Mean, 95 % interval, failures and worst case of one metric of one method.
+
+    Args:
+        metric: the metric that gave the values.
+        values: ``(n,)`` one value per pair, NaN where the pair could not be scored.
+        clusters: ``(n,)`` the video of each pair.
+        seed: of the bootstrap.
+        draws: of the bootstrap.
+        worst: what a failed pair counts in the worst case where the metric has no bound of its own: the run's largest
+            value. Not looked at where the metric has a bound, or nothing failed.
+
+    Returns:
+        The score. Its worst case is NaN where pairs failed and no worst value is known.
+
+    Raises:
+        ValueError: the shapes do not fit.
+
+    Example:
+        >>> from metrics.pose import pose
+        >>> score = summarise(pose("mediapipe"), np.array([1.0, 3.0, np.nan]), ["u", "v", "w"], seed=0, worst=8.0)
+        >>> score.value, score.n, score.n_failed, score.worst_case
+        (2.0, 3, 1, 4.0)
+    """
+    return summarise_all([metric], np.asarray(values)[:, None], clusters, seed, draws, [worst])[0]
+
+
+def summarise_all(
+    metrics: Sequence[Metric],
+    values: NDArray[np.floating],
+    clusters: NDArray[Any] | Sequence[str],
+    seed: int,
+    draws: int = 1000,
+    worst: Sequence[float] | None = None,
+) -> list[Score]:
+    """`summarise` for m columns over the same pairs; the same numbers, made much faster.
+
+    Args:
+        metrics: ``m`` metrics, one per column; the same one again for each of several methods.
+        values: ``(n, m)``.
+        clusters: ``(n,)`` the video of each pair.
+        seed: of the bootstrap.
+        draws: of the bootstrap.
+        worst: ``m`` values as in `summarise`; NaN for all where left out.
+
+    Raises:
+        ValueError: the shapes do not fit.
+    """
+    values = np.asarray(values, np.float64)
+    worst = [nan] * len(metrics) if worst is None else worst
+    if values.ndim != 2 or not values.shape[1] == len(metrics) == len(worst):
+        raise ValueError(f"values {values.shape}, {len(metrics)} metrics, {len(worst)} worst values: one per column")
+    low, high = cluster_bootstrap(values, clusters, seed=seed, draws=draws)
+    return [
+        _score(metric, column, float(low[i]), float(high[i]), worst[i] if metric.worst is None else metric.worst)
+        for i, (metric, column) in enumerate(zip(metrics, values.T, strict=True))
+    ]
+
+
+def _score(metric: Metric, values: NDArray[np.float64], low: float, high: float, worst: float) -> Score:
+    scored = values[np.isfinite(values)]
+    n, n_failed = len(values), len(values) - len(scored)
+    value = worst_case = mean(values)
+    if n_failed:
+        worst_case = fsum([*scored.tolist(), *[worst] * n_failed]) / n
+    return Score(metric.name, value, low, high, n, n_failed, worst_case)

@@ -1,0 +1,58 @@
+"""Fixtures shared by all tests: portraits of people who do not exist, and the command line in a child process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from hifibench.records import Frame
+
+Completed = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="session")
+def portrait() -> Callable[..., Frame]:
+    """``portrait(seed, view=0)`` gives a 512x512 RGB frame, made once and cached."""
+    from hifibench.data import portraits
+
+    def load(seed: int, view: int = 0) -> Frame:
+        return portraits.load(portraits.uri(seed, view))
+
+    return load
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Callable[..., Completed]:
+    """``cli("run", "demo", …, expect=0, env={…})`` runs a command in the test's own folder and checks its exit code."""
+
+    def call(*words: str | Path, expect: int = 0, env: Mapping[str, str] | None = None) -> Completed:
+        done = subprocess.run(
+            [sys.executable, "-m", "hifibench", *map(str, words)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=900,
+            env={**os.environ, "COLUMNS": "200", **(env or {})},
+        )
+        assert done.returncode == expect, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return call
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path) -> Mapping[str, str]:
+    """An environment whose cache holds the asset files and nothing else: no portrait, no observation."""
+    from hifibench import assets
+
+    assets.path("yunet")
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "assets").symlink_to(assets.cache_root() / "assets")
+    return {"HIFIBENCH_CACHE": str(cache)}

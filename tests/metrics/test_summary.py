@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from math import isnan
+
+import numpy as np
+import pytest
+
+from metrics.identity import id_leak, id_retrieval
+from metrics.pose import pose
+from metrics.statistics import cluster_bootstrap
+from metrics.summary import summarise, summarise_all
+
+RETRIEVAL, LEAK, POSE = id_retrieval("edgeface", "sources", "top1"), id_leak("edgeface"), pose("mediapipe")
+VIDEOS = ["u", "u", "v", "w"]
+
+
+def test_a_score_holds_mean_interval_and_counts():
+    values = np.array([1.0, 2.0, 3.0, 6.0])
+    score = summarise(POSE, values, VIDEOS, seed=3, draws=300)
+    low, high = cluster_bootstrap(values, VIDEOS, seed=3, draws=300)
+    assert (score.metric, score.value, score.n, score.n_failed) == ("pose[mediapipe]", 3.0, 4, 0)
+    assert (score.low, score.high) == (low, high)
+    assert score.worst_case == score.value
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "value", "worst_case"),
+    [
+        (RETRIEVAL, [100.0, 100.0, 0.0, np.nan], 200 / 3, 50.0),
+        (LEAK, [0.1, 0.3, np.nan, np.nan], 0.2, 0.6),
+        (POSE, [1.0, 2.0, 3.0, np.nan], 2.0, 4.0),
+    ],
+)
+def test_failed_pairs_count_as_the_worst_in_the_worst_case_alone(metric, values, value, worst_case):
+    score = summarise(metric, np.array(values), VIDEOS, seed=0, worst=10.0)
+    assert score.value == pytest.approx(value)
+    assert score.worst_case == pytest.approx(worst_case)
+    assert score.n_failed == int(np.isnan(values).sum())
+
+
+def test_a_method_that_failed_throughout_has_a_worst_case_and_no_value():
+    score = summarise(POSE, np.full(4, np.nan), VIDEOS, seed=0, worst=10.0)
+    assert isnan(score.value) and isnan(score.low) and isnan(score.high)
+    assert (score.n_failed, score.worst_case) == (4, 10.0)
+
+
+def test_without_a_bound_or_a_worst_value_the_worst_case_is_unknown():
+    assert isnan(summarise(POSE, np.array([1.0, np.nan, 1.0, 1.0]), VIDEOS, seed=0).worst_case)
+
+
+def test_scoring_together_gives_the_scores_of_scoring_alone():
+    rng = np.random.default_rng(0)
+    values = rng.random((40, 3))
+    values[rng.random(values.shape) < 0.1] = np.nan
+    videos = [f"v{row // 4}" for row in range(40)]
+    metrics, worst = [RETRIEVAL, POSE, LEAK], [np.nan, 5.0, np.nan]
+    alone = [
+        summarise(metric, values[:, i], videos, seed=1, draws=200, worst=worst[i]) for i, metric in enumerate(metrics)
+    ]
+    assert summarise_all(metrics, values, videos, seed=1, draws=200, worst=worst) == alone
+
+
+def test_the_order_of_pairs_changes_no_bit_of_a_score():
+    rng = np.random.default_rng(1)
+    values, videos = rng.random(60), np.array([f"v{row // 4}" for row in range(60)])
+    values[5] = np.nan
+    order = rng.permutation(60)
+    straight = summarise(POSE, values, videos, seed=1, worst=0.7)
+    assert summarise(POSE, values[order], videos[order], seed=1, worst=0.7) == straight
+
+
+def test_columns_without_a_metric_are_refused():
+    with pytest.raises(ValueError, match=r"values \(4, 2\), 1 metrics"):
+        summarise_all([POSE], np.zeros((4, 2)), VIDEOS, seed=0)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hifibench import registry, suite
+from hifibench.errors import UsageError
+
+GOOD = """
+name: mine
+title: Mine
+data: {kind: portraits, identities: 4, views: 1, pairs: 4}
+methods: [target-copy]
+metrics: ["pose[mediapipe]", "background[l1]"]
+"""
+
+
+def test_the_demo_can_be_run() -> None:
+    demo = suite.load("demo")
+    demo.check()
+    assert demo.data.kind == "portraits" and demo.data.pairs == 100
+
+
+def test_a_suite_comes_from_a_file_too(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(GOOD)
+    assert suite.load(str(tmp_path / "mine.yaml")).name == "mine"
+
+
+def test_experts_follow_from_metrics_with_those_that_comparisons_need() -> None:
+    assert suite.parse(GOOD, "test").experts() == ("mediapipe", "pixels")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("methods:", "method:"), "Did you mean 'methods'"),
+        (("identities: 4", "identites: 4"), "Did you mean 'identities'"),
+        (("identities: 4", "identities: 1"), "greater than or equal to 2"),
+        (("kind: portraits", "kind: portrait"), "portraits"),
+        (("name: mine", "name: Mine!"), "pattern"),
+        (("title: Mine", "title: [Mine"), "no YAML"),
+    ],
+)
+def test_a_wrong_suite_is_refused_with_the_reason(change: tuple[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        suite.parse(GOOD.replace(*change), "test")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("[target-copy]", "[target-cpoy]"), "Unknown method 'target-cpoy'. Did you mean 'target-copy'"),
+        (("pose[mediapipe]", "pse[mediapipe]"), "Unknown metric 'pse'. Did you mean 'pose'"),
+        (("pose[mediapipe]", "pose[mediapipe"), "no metric name"),
+        (("[target-copy]", "[target-copy, target-copy]"), "named twice"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_nearest_one(change: tuple[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        suite.parse(GOOD.replace(*change), "test").check()
+
+
+def test_an_unknown_suite_names_the_nearest_one() -> None:
+    with pytest.raises(UsageError, match="Did you mean 'demo'"):
+        suite.load("dmeo")
+
+
+def test_every_entry_of_the_project_loads_as_what_its_group_holds() -> None:
+    for group in (registry.swappers, registry.experts, registry.metrics, registry.suites):
+        for name in group.names():
+            assert group.get(name) is not None
+    for name in registry.swappers.names():
+        assert registry.swappers.get(name).card.name == name
+    for name in registry.experts.names():
+        assert registry.experts.get(name).card.name == name
