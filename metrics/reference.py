@@ -25,6 +25,9 @@ CEILING = 80.0
 ROUNDING = 1e-6
 """How far a similarity of an image to itself may stay below 1."""
 
+_EXAMPLES = 3
+"""Figures that a check names where all is well; where not, it names all that are wrong."""
+
 Scores = Mapping[str, Mapping[str, Score]]
 Finding = tuple[bool, str]
 """Whether a figure is as it must be, and the figure in words."""
@@ -37,8 +40,8 @@ class Check:
     Attributes:
         name: what is checked.
         ok: false only where the rows contradict it.
-        detail: the figures behind it, or what is wrong and what that means; begins with ``Skipped`` where the rows
-            or metrics that it takes are not in the run.
+        detail: figures behind it, or what is wrong and what that means; begins with ``Skipped`` where the rows or
+            metrics that it takes are not in the run.
         skipped: nothing was checked.
     """
 
@@ -108,7 +111,8 @@ def _check(name: str, findings: Iterable[Finding], takes: str, otherwise: str) -
     if wrong:
         return Check(name, False, f"{otherwise}. Wrong: {'; '.join(wrong)}. Do not trust this table.")
     if findings:
-        return Check(name, True, f"{'; '.join(said for _, said in findings)}.")
+        more = f"; and {len(findings) - _EXAMPLES} more" if len(findings) > _EXAMPLES else ""
+        return Check(name, True, f"{'; '.join(said for _, said in findings[:_EXAMPLES])}{more}.")
     return Check(name, True, f"Skipped: it takes {takes}.", skipped=True)
 
 

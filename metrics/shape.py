@@ -14,6 +14,8 @@ from metrics.inputs import one_of, output
 
 OUTPUTS: Mapping[str, str] = MappingProxyType({"3ddfa": "identity", "mediapipe": "shape"})
 """Estimator -> its output that describes the shape of a face apart from pose and expression."""
+UNITS: Mapping[str, str] = MappingProxyType({"3ddfa": "sd", "mediapipe": "mm"})
+"""Estimator -> unit of its error."""
 
 
 def shape(estimator: str) -> Metric:
@@ -23,7 +25,8 @@ def shape(estimator: str) -> Metric:
 
     * ``shape[3ddfa]``: length of the difference of the 40 identity coefficients, each in standard deviations over the
       estimator's training set.
-    * ``shape[mediapipe]``: root mean square distance of the K points of the face's shape, in their own unit.
+    * ``shape[mediapipe]``: root mean square distance of the points of the face's mesh without pose and expression, in
+      mm of a head of canonical size.
 
     Lower is better. NaN where either face was not seen. The error has no bound: a failed pair counts as the largest
     of the run in the worst case.
@@ -56,11 +59,11 @@ def shape(estimator: str) -> Metric:
     return Metric(
         name=f"shape[{estimator}]",
         title="Shape error",
-        unit="sd" if estimator == "3ddfa" else "",
+        unit=UNITS[estimator],
         direction="down",
         needs=(estimator,),
         compute=compute,
-        decimals=2 if estimator == "3ddfa" else 4,
+        decimals=2,
         group="identity",
     )
 

@@ -108,8 +108,7 @@ def mean_style(generator: Generator) -> Floats:
 def ridge(inputs: Array, outputs: Array, strength: float) -> Array:
     """Weights ``(K, A)`` of the ridge regression of centred ``outputs`` ``(N, A)`` on centred ``inputs`` ``(N, K)``."""
     gram = inputs.T @ inputs + strength * np.eye(inputs.shape[1])
-    weights: Array = np.linalg.solve(gram, inputs.T @ outputs)
-    return weights
+    return np.asarray(np.linalg.solve(gram, inputs.T @ outputs), np.float64)
 
 
 def cross_validated(inputs: Array, outputs: Array, strength: float, folds: int = FOLDS) -> Array:
@@ -144,7 +143,7 @@ def fit(styles: Array, attributes: Array) -> tuple[Array, Array]:
     axes = np.linalg.svd(centred, full_matrices=False)[2][:COMPONENTS]
     components, observed = centred @ axes.T, attributes - attributes.mean(0)
     weights = ridge(components, observed, RIDGE)
-    directions: Array = np.linalg.pinv(weights) @ axes
+    directions = np.asarray(np.linalg.pinv(weights) @ axes, np.float64)
     return directions, cross_validated(components, observed, RIDGE)
 
 
@@ -183,7 +182,7 @@ def find(faces: int, held_out: int) -> StyleSpace:
     directions, r = fit(regressed[whole].astype(np.float64), attributes[whole])
     print(f"{whole.sum()} of {faces} faces seen")
     first = measure_gain(correcting, directions, generator, observer)
-    directions = np.linalg.solve(first, directions)
+    directions = np.asarray(np.linalg.solve(first, directions), np.float64)
     gain = measure_gain(verifying, directions, generator, observer)
 
     relative = gain * STEP[:, None] / STEP

@@ -113,7 +113,8 @@ class Generator:
     def truncated(self, seeds: Sequence[int], mean: Floats) -> Floats:
         """`styles` about a given mean style ``(512,)``."""
         latents = np.stack([latent(seed) for seed in seeds]) if len(seeds) else np.empty((0, STYLE_DIM), np.float32)
-        return mean + np.float32(PSI) * (self.mapped(latents) - mean)
+        styles: Floats = mean + np.float32(PSI) * (self.mapped(latents) - mean)
+        return styles
 
     def synthesise(self, styles: Floats) -> Floats:
         """Styles ``(N, 512)`` to images ``(N, 3, size, size)`` float32 RGB, nominally in ``[-1, 1]``, not clipped.
@@ -122,7 +123,9 @@ class Generator:
             MissingError: as in `mapped`.
         """
         images = self._run("synthesis", styles)
-        return images / 2 if self.size == 512 else images
+        if self.size == 512:
+            images /= 2  # the low band is twice the mean
+        return images
 
     def render(self, styles: Floats) -> NDArray[np.uint8]:
         """Styles ``(N, 512)`` to frames ``(N, size, size, 3)`` uint8 RGB.

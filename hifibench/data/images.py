@@ -48,7 +48,7 @@ def load(path: Path | str) -> Frame:
     path = Path(path)
     with _opened(path) as image:
         turned = ImageOps.exif_transpose(image)
-        return np.ascontiguousarray(np.asarray(_rgb(turned, path), np.uint8))
+        return np.array(_rgb(turned, path), np.uint8)
 
 
 def check(path: Path | str) -> tuple[int, int]:

@@ -139,14 +139,23 @@ def _kept(seed: int, view: int) -> Frame | None:
     if not path.exists():
         return None
     try:
+        _check_sums(path)
         frame = images.load(path)
-    except ImageError as error:
+    except (ImageError, OSError, SyntaxError) as error:
         _log.warning("A cached portrait cannot be read and is made again: %s", error)
         return None
     if frame.shape != (SIZE, SIZE, 3):
         _log.warning("The cached portrait %s has the shape %s and is made again.", path, frame.shape)
         return None
     return frame
+
+
+def _check_sums(path: Path) -> None:
+    """Raise ``OSError`` or ``SyntaxError`` if a PNG's check sums do not fit; decoding alone skips them."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        image.verify()
 
 
 def _kept_or_made(seed: int, view: int) -> Frame:
@@ -168,8 +177,11 @@ def _kept_or_made(seed: int, view: int) -> Frame:
 def _provenance(path: Path) -> dict[str, str]:
     from PIL import Image
 
-    with Image.open(path) as image:  # the words stand before the pixels, which are not read
-        return {key: value for key, value in image.info.items() if isinstance(value, str)}
+    try:
+        with Image.open(path) as image:  # the words stand before the pixels, which are not read
+            return {str(key): value for key, value in image.info.items() if isinstance(value, str)}
+    except OSError:
+        return {}  # a broken entry is made again by the next `load`
 
 
 @contextmanager

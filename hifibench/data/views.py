@@ -31,8 +31,12 @@ SPREAD: Mapping[str, float] = MappingProxyType(
 )
 """Attribute -> the largest step, in the attribute's unit; steps are uniform between plus and minus that."""
 
-THRESHOLD = 0.5
-"""Cosine of w600k embeddings from which two portraits count as one person."""
+THRESHOLD = 0.6
+"""Cosine of w600k embeddings from which two portraits count as one person.
+
+Between the 79,800 pairs of 400 different seeds the cosine is 0.13 in the mean, below 0.58 for all but one pair in ten
+thousand, and 0.67 at most.
+"""
 
 ATTEMPTS = 10
 """Moves tried for a view before the unmoved face is taken in its place."""
@@ -132,7 +136,7 @@ def embedding(frame: Frame) -> Floats | None:
     if face is None:
         return None
     crop, _ = templates.take(frame, face, W600K.crop)
-    [seen] = _recogniser().observe(crop[None])["embedding"]
+    seen: Floats = _recogniser().observe(crop[None])["embedding"][0]
     return seen
 
 

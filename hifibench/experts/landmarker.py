@@ -10,8 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import TYPE_CHECKING
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +19,31 @@ from hifibench import assets
 from hifibench.contracts import Crop, ExpertCard, ExpertPlugin
 from hifibench.experts.crops import checked, to_bytes
 from hifibench.experts.pool import Pool
-from hifibench.faces.pose import euler_deg, nearest_rotation
+from hifibench.faces import canonical
+from hifibench.faces.mesh_shape import HALVES, shape_mm
+from hifibench.faces.pose import euler_deg
 from hifibench.records import Floats
 
 if TYPE_CHECKING:
     from mediapipe.tasks.python.vision import FaceLandmarker
 
-N_LANDMARKS, N_BLENDSHAPES = 478, 52
+N_LANDMARKS = 478
+# fmt: off
+BLENDSHAPES = (
+    "_neutral", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
+    "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft",
+    "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight",
+    "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight",
+    "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthDimpleLeft", "mouthDimpleRight",
+    "mouthFrownLeft", "mouthFrownRight", "mouthFunnel", "mouthLeft", "mouthLowerDownLeft",
+    "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker", "mouthRight",
+    "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft",
+    "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
+    "noseSneerLeft", "noseSneerRight",
+)
+# fmt: on
+"""Names of the 52 blendshapes (ARKit's, without the tongue, after a neutral one), in the order of the output; left and
+right are the person's."""
 
 CARD = ExpertCard(
     name="mediapipe",
@@ -36,13 +53,20 @@ CARD = ExpertCard(
     outputs={
         "landmarks": "(478, 3) pixels of the crop; z in the same scale, smaller is nearer",
         "blendshapes": "(52,) 0..1, in the order of `BLENDSHAPES`",
-        "pose_deg": "(3,) yaw, pitch, roll in degrees",
-        "transform": "(4, 4) canonical face (cm, x right, y up, z to the viewer) to camera",
+        "pose_deg": "(3,) yaw, pitch, roll in degrees, from the mesh's rigid points (`hifibench.faces.canonical`)",
+        "shape": "(513,) 171 points of one half of the face, x, y, z each, in mm of a head of canonical size "
+        "(`hifibench.faces.mesh_shape`)",
+        "transform": "(4, 4) MediaPipe's own pose: canonical face (cm, y up, z to the viewer) to perspective camera",
     },
     paper="Kartynnik et al., Real-time facial surface geometry from monocular video, CVPRW 2019; "
     "Grishchenko et al., Attention mesh, CVPRW 2020",
     licence="Apache-2.0",
     assets=("mediapipe-face-landmarker",),
+    limits="On 40 generated portraits: JPEG 90 moves the pose by 0.18 deg, the shape by 0.12 mm (rms over points), the "
+    "blendshapes by 0.05 (all L2 means), a shift by one pixel no more. Pictures turned by 10 deg read 10.0 +- 0.2 deg "
+    "of roll; mirrored ones miss the mirrored angles by 0.6, 0.6, 0.2 deg rms. Large turns read short: heads rendered "
+    "at up to 30 deg read 0.8 of their yaw and 0.9 of their pitch. Shape between views of one generated person 1.6 mm, "
+    "between people 3.4 mm (d' 2.2).",
 )
 
 
@@ -51,43 +75,19 @@ class Landmarker:
 
     card = CARD
 
-    def __init__(self) -> None:
-        self._pool: Pool[FaceLandmarker] = Pool(self._make)
-
-    def _make(self) -> FaceLandmarker:
-        opened = _closed_at_exit()
-        from mediapipe.tasks.python.core.base_options import BaseOptions
-        from mediapipe.tasks.python.vision import FaceLandmarker, FaceLandmarkerOptions, RunningMode
-
-        options = FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(assets.path("mediapipe-face-landmarker"))),
-            running_mode=RunningMode.IMAGE,
-            num_faces=1,
-            # The crop was made around a face that the neutral detector is sure of.
-            min_face_detection_confidence=0.2,
-            min_face_presence_confidence=0.2,
-            output_face_blendshapes=True,
-            output_facial_transformation_matrixes=True,
-        )
-        with _quiet():
-            landmarker = FaceLandmarker.create_from_options(options)
-            # The inference threads log when they first run.
-            landmarker.detect(_image(np.zeros((256, 256, 3), np.uint8)))
-        opened.add(landmarker)
-        return landmarker
-
     def observe(self, crops: Floats) -> dict[str, Floats]:
         """See `hifibench.contracts.Expert.observe`."""
         images = to_bytes(checked(self.card, crops))
         outputs = {
             "landmarks": np.full((len(crops), N_LANDMARKS, 3), np.nan, np.float32),
-            "blendshapes": np.full((len(crops), N_BLENDSHAPES), np.nan, np.float32),
+            "blendshapes": np.full((len(crops), len(BLENDSHAPES)), np.nan, np.float32),
             "pose_deg": np.full((len(crops), 3), np.nan, np.float32),
+            "shape": np.full((len(crops), 3 * len(HALVES)), np.nan, np.float32),
             "transform": np.full((len(crops), 4, 4), np.nan, np.float32),
         }
         size = self.card.crop.size
         for row, image in enumerate(images):
-            with self._pool.borrow() as landmarker:
+            with _pool().borrow() as landmarker:
                 seen = landmarker.detect(_image(image))
             if not seen.face_landmarks:
                 continue
@@ -95,38 +95,74 @@ class Landmarker:
             # MediaPipe's unit is the image's side, measured from the outer edge of the first pixel.
             outputs["landmarks"][row] = points * size - (0.5, 0.5, 0)
             outputs["blendshapes"][row] = [shape.score for shape in seen.face_blendshapes[0]]
-            transform = seen.facial_transformation_matrixes[0]
-            outputs["pose_deg"][row] = euler_deg(nearest_rotation(transform[:3, :3]))
-            outputs["transform"][row] = transform
+            outputs["transform"][row] = seen.facial_transformation_matrixes[0]
+            mesh = outputs["landmarks"][row]
+            outputs["pose_deg"][row] = euler_deg(canonical.fit(mesh).rotation)
+            outputs["shape"][row] = shape_mm(mesh).ravel()
         return outputs
 
 
 mediapipe = ExpertPlugin(card=CARD, load=lambda device: Landmarker())
 
 
-def _image(pixels: NDArray[np.uint8]) -> object:
-    import mediapipe
-
-    return mediapipe.Image(mediapipe.ImageFormat.SRGB, pixels)
-
-
 @cache
-def _closed_at_exit() -> WeakSet[FaceLandmarker]:
-    """Landmarkers to close when the interpreter exits; left open, their destructors would complain on the way out.
+def _pool() -> Pool[FaceLandmarker]:
+    """The process's landmarkers, kept until it exits.
 
-    Call it before MediaPipe is first imported: exit handlers run in reverse order, and once MediaPipe's own has run,
-    closing is silent (the process frees the memory anyway).
+    MediaPipe must not be left to the garbage collector: an unreachable landmarker's destructor waits for a thread that
+    the same collection may have ended already, and never returns.
     """
-    opened: WeakSet[FaceLandmarker] = WeakSet()
+    opened: list[FaceLandmarker] = []
 
     def close() -> None:
-        for landmarker in list(opened):
+        for landmarker in opened:
             # Raised where MediaPipe was imported earlier by somebody else and its threads are already gone.
             with suppress(RuntimeError):
                 landmarker.close()
 
+    def make() -> FaceLandmarker:
+        opened.append(_open())
+        return opened[-1]
+
+    # Before MediaPipe is first imported: exit handlers run in reverse order, and once MediaPipe's own has run, closing
+    # is silent. The process frees the memory anyway.
     atexit.register(close)
-    return opened
+    return Pool(make)
+
+
+def _open() -> FaceLandmarker:
+    from mediapipe.tasks.python.core.base_options import BaseOptions
+    from mediapipe.tasks.python.vision import FaceLandmarker, FaceLandmarkerOptions, RunningMode
+
+    class Unreported(BaseOptions):
+        """MediaPipe reports its use over HTTPS and has no switch for that; with no authority to trust it cannot."""
+
+        def to_ctypes(self) -> Any:
+            options = super().to_ctypes()
+            options.ca_bundle_path = os.devnull.encode()
+            return options
+
+    options = FaceLandmarkerOptions(
+        base_options=Unreported(model_asset_path=str(assets.path("mediapipe-face-landmarker"))),
+        running_mode=RunningMode.IMAGE,
+        num_faces=1,
+        # The crop was made around a face that the neutral detector is sure of.
+        min_face_detection_confidence=0.2,
+        min_face_presence_confidence=0.2,
+        output_face_blendshapes=True,
+        output_facial_transformation_matrixes=True,
+    )
+    with _quiet():
+        landmarker = FaceLandmarker.create_from_options(options)
+        # The inference threads log when they first run.
+        landmarker.detect(_image(np.zeros((256, 256, 3), np.uint8)))
+    return landmarker
+
+
+def _image(pixels: NDArray[np.uint8]) -> Any:
+    import mediapipe
+
+    return mediapipe.Image(mediapipe.ImageFormat.SRGB, pixels)
 
 
 _stderr = threading.Lock()

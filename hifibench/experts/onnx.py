@@ -73,7 +73,7 @@ def to_torch(path: Path) -> OnnxGraph:
         UsageError: the file is no ONNX network, or uses an operation that `onnx_graph` does not know.
     """
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     from hifibench.experts.onnx_graph import OnnxGraph
 

@@ -25,8 +25,8 @@ CARD = ExpertCard(
     paper="Z. Wang et al., Image quality assessment: From error visibility to structural similarity, TIP 2004",
     licence="Apache-2.0",
     needs=("mediapipe",),
-    limits=f"The mask is the target's MediaPipe face oval, widened by {DILATE} square roots of its area. Means are taken "
-    "over the whole frame: a small face in a large frame leaves more that cannot change.",
+    limits=f"The mask is the target's MediaPipe face oval, widened by {DILATE} square roots of its area. Means are "
+    "taken over the whole frame: a small face in a large frame leaves more that cannot change.",
 )
 
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
@@ -62,7 +62,9 @@ class Pixels:
 
 def luma(frame: Frame) -> Floats:
     """Rec. 601 luma of an RGB frame: ``(H, W)`` float32 in [0, 1]."""
-    return frame.astype(np.float32) @ np.float32([0.299, 0.587, 0.114]) / np.float32(255)
+    weights = np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)
+    gray: Floats = frame.astype(np.float32) @ weights
+    return gray
 
 
 def ssim_map(a: Floats, b: Floats) -> Floats:
@@ -78,10 +80,8 @@ def ssim_map(a: Floats, b: Floats) -> Floats:
     import cv2
 
     def local_mean(image: NDArray[np.float64]) -> NDArray[np.float64]:
-        blurred: NDArray[np.float64] = cv2.GaussianBlur(
-            image, (SSIM_WINDOW, SSIM_WINDOW), SSIM_SIGMA, borderType=cv2.BORDER_REFLECT
-        )
-        return blurred
+        blurred = cv2.GaussianBlur(image, (SSIM_WINDOW, SSIM_WINDOW), SSIM_SIGMA, borderType=cv2.BORDER_REFLECT)
+        return np.asarray(blurred, np.float64)
 
     # In double precision: variances are small differences of large numbers.
     x, y = a.astype(np.float64), b.astype(np.float64)

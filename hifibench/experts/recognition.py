@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EDGEFACE = ExpertCard(
     name="edgeface",
-    summary="EdgeFace-S (γ = 0.5) recogniser, 3.7 M parameters",
+    summary="EdgeFace-S (gamma 0.5) recogniser, 3.7 M parameters",
     role="recognition",
     crop=Crop("arcface", 112),
     outputs={"embedding": "(512,) unit vector"},
@@ -30,6 +30,7 @@ EDGEFACE = ExpertCard(
     licence="non-commercial research",
     assets=("edgeface-s",),
     similarity="cosine",
+    limits="40 generated portraits: cosine 0.999 to itself after JPEG 90 or a shift by a pixel, 0.18 between people.",
 )
 
 W600K = ExpertCard(
@@ -42,6 +43,7 @@ W600K = ExpertCard(
     licence="non-commercial research",
     assets=("w600k-mbf",),
     similarity="cosine",
+    limits="40 generated portraits: cosine 0.999 to itself after JPEG 90 or a shift by a pixel, 0.12 between people.",
 )
 
 DLIB = ExpertCard(
@@ -54,6 +56,7 @@ DLIB = ExpertCard(
     licence="CC0-1.0",
     assets=("dlib-resnet",),
     similarity="l2",
+    limits="40 generated portraits: distance 0.02 to itself after JPEG 90 or a shift by a pixel, 0.76 between people.",
 )
 
 

@@ -9,7 +9,7 @@ Source: J. Guo et al., "Towards fast, accurate and stable 3D dense face alignmen
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from hifibench import assets
 from hifibench.contracts import Crop, ExpertCard, ExpertPlugin
 from hifibench.experts.crops import checked
 from hifibench.experts.onnx import run_rows, session, to_torch
-from hifibench.faces.morphable import load_tddfa, project
+from hifibench.faces.morphable import ArrayT, load_tddfa, project
 from hifibench.faces.pose import euler_deg, nearest_rotation
 from hifibench.records import Floats
 from hifibench.unpickle import load_arrays
@@ -42,7 +42,26 @@ CARD = ExpertCard(
     paper="J. Guo et al., Towards fast, accurate and stable 3D dense face alignment, ECCV 2020",
     licence="code MIT; Basel Face Model: non-commercial research",
     assets=("tddfa-mb1", "tddfa-param-stats", "tddfa-bfm"),
+    limits="On 40 generated portraits: JPEG 90 moves the pose by 0.1 deg, the identity by 0.04 and the expression by "
+    "0.02 sd (L2 means), a shift by one pixel by 0.1 deg, 0.06 and 0.04 sd. Pictures turned by 10 deg read 10.0 +- 0.5 "
+    "deg of roll; mirrored ones miss the mirrored angles by 1.1, 1.2, 0.8 deg rms. Heads rendered at up to 30 deg read "
+    "0.9 of their yaw and 0.8 of their pitch. Identity between views of one generated person 0.9 sd, between people "
+    "1.9 sd (d' 1.8).",
 )
+
+
+class Coefficients(NamedTuple, Generic[ArrayT]):
+    """De-normalised coefficients of B crops: fit for `MorphableModel.shape` and `project`.
+
+    Attributes:
+        camera: ``(B, 3, 4)``: s R beside t.
+        identity: ``(B, 40)``, alpha.
+        expression: ``(B, 10)``, beta.
+    """
+
+    camera: ArrayT
+    identity: ArrayT
+    expression: ArrayT
 
 
 class Tddfa:
@@ -57,11 +76,10 @@ class Tddfa:
 
     def observe(self, crops: Floats) -> dict[str, Floats]:
         """See `hifibench.contracts.Expert.observe`."""
-        bgr = checked(self.card, crops)[:, ::-1] * np.float32(255)
-        scores = run_rows(self._session, np.ascontiguousarray((bgr - np.float32(127.5)) / np.float32(128)))
+        scores = self._scores(crops)
         # Row by row, since matrix products of several rows round differently.
-        landmarks = [self._landmarks(row[None])[0] for row in scores]
-        camera = (scores * self._std + self._mean)[:, :N_CAMERA].reshape(-1, 3, 4)
+        landmarks = [self._landmarks(row[None]) for row in scores]
+        camera = self._denormalise(scores).camera
         return {
             "identity": scores[:, N_CAMERA:-N_EXPRESSION],
             "expression": scores[:, -N_EXPRESSION:],
@@ -69,10 +87,25 @@ class Tddfa:
             "landmarks": np.array(landmarks, np.float32).reshape(-1, 68, 3),
         }
 
-    def _landmarks(self, scores: Floats) -> Floats:
+    def coefficients(self, crops: Floats) -> Coefficients[Floats]:
+        """The de-normalised coefficients of B crops, for use with `MorphableModel.shape` and `project`.
+
+        Args:
+            crops: as for `observe`.
+        """
+        return self._denormalise(self._scores(crops))
+
+    def _scores(self, crops: Floats) -> Floats:
+        bgr = checked(self.card, crops)[:, ::-1] * np.float32(255)
+        return run_rows(self._session, np.ascontiguousarray((bgr - np.float32(127.5)) / np.float32(128)))
+
+    def _denormalise(self, scores: Floats) -> Coefficients[Floats]:
         camera, alpha, beta = np.split(scores * self._std + self._mean, [N_CAMERA, N_CAMERA + N_IDENTITY], axis=1)
-        points = project(self._model.shape(alpha, beta), camera.reshape(-1, 3, 4))
-        return to_pixels(points)
+        return Coefficients(camera.reshape(-1, 3, 4), alpha, beta)
+
+    def _landmarks(self, scores: Floats) -> Floats:
+        camera, alpha, beta = self._denormalise(scores)
+        return to_pixels(project(self._model.shape(alpha, beta), camera))
 
 
 def to_pixels(points: Floats) -> Floats:
@@ -80,21 +113,7 @@ def to_pixels(points: Floats) -> Floats:
 
     The network was trained on pixel centres counted from one with y upwards.
     """
-    return points * np.float32([1, -1, 1]) + np.float32([-1, SIZE, 0])
-
-
-class Coefficients(NamedTuple):
-    """What `tddfa_module` returns for B crops, de-normalised: fit for `MorphableModel.shape` and `project`.
-
-    Attributes:
-        camera: ``(B, 3, 4)``.
-        identity: ``(B, 40)``, alpha.
-        expression: ``(B, 10)``, beta.
-    """
-
-    camera: Tensor
-    identity: Tensor
-    expression: Tensor
+    return points * np.array([1, -1, 1], np.float32) + np.array([-1, SIZE, 0], np.float32)
 
 
 def tddfa_module(device: str = "cpu") -> nn.Module:
@@ -105,7 +124,7 @@ def tddfa_module(device: str = "cpu") -> nn.Module:
         autocast.
     """
     import torch
-    from torch import Tensor, nn
+    from torch import nn
 
     class Reconstructor(nn.Module):
         mean: Tensor
@@ -118,7 +137,7 @@ def tddfa_module(device: str = "cpu") -> nn.Module:
             self.register_buffer("mean", torch.from_numpy(mean))
             self.register_buffer("std", torch.from_numpy(std))
 
-        def forward(self, crops: Tensor) -> Coefficients:
+        def forward(self, crops: Tensor) -> Coefficients[Tensor]:
             scores = self.network((crops.flip(1) * 255 - 127.5) / 128)
             values = scores.float() * self.std + self.mean
             camera, identity, expression = values.split([N_CAMERA, N_IDENTITY, N_EXPRESSION], dim=1)

@@ -41,9 +41,7 @@ def face_mask(landmarks: ArrayLike, shape: tuple[int, int], dilate: float = DILA
 
     points = np.asarray(landmarks, np.float32)
     if points.shape != (478, 2) or not np.isfinite(points).all():
-        raise ValueError(
-            f"face_mask takes (478, 2) finite landmarks of MediaPipe's mesh; given {points.shape}."
-        )
+        raise ValueError(f"face_mask takes (478, 2) finite landmarks of MediaPipe's mesh; given {points.shape}.")
     if dilate < 0:
         raise ValueError(f"face_mask takes dilate >= 0; given {dilate:g}.")
     hull = cv2.convexHull(points[list(FACE_OVAL)])[:, 0]

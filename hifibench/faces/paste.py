@@ -19,7 +19,7 @@ _BOX = (116.0, 96.0, 406.0, 465.0)
 _MIDDLE = np.array([258.0, 302.0])
 _RADII = np.array([130.0, 158.0])
 # The part of the ellipse's radius, and of the crop's side, over which the mask fades.
-_FADE, _BORDER_FADE = 0.3, 0.06
+_FADE, _BORDER_FADE = 0.3, 0.12
 
 
 def soft_mask(crop: Crop) -> Floats:

@@ -30,7 +30,8 @@ def rotation(pose_deg: ArrayLike) -> Rotation:
         ``(..., 3, 3)`` head to camera.
     """
     yaw, pitch, roll = np.moveaxis(np.radians(np.asarray(pose_deg, np.float64)), -1, 0)
-    return _turn(-roll, 0, 1) @ _turn(yaw, 2, 0) @ _turn(-pitch, 1, 2)
+    matrix: Rotation = _turn(-roll, 0, 1) @ _turn(yaw, 2, 0) @ _turn(-pitch, 1, 2)
+    return matrix
 
 
 def euler_deg(matrix: ArrayLike) -> NDArray[np.float64]:
@@ -47,7 +48,8 @@ def euler_deg(matrix: ArrayLike) -> NDArray[np.float64]:
     yaw = -np.arcsin(np.clip(r[..., 2, 0], -1, 1))
     pitch = -np.arctan2(r[..., 2, 1], r[..., 2, 2])
     roll = -np.arctan2(r[..., 1, 0], r[..., 0, 0])
-    return np.degrees(np.stack([yaw, pitch, roll], -1))
+    pose_deg: NDArray[np.float64] = np.degrees(np.stack([yaw, pitch, roll], -1))
+    return pose_deg
 
 
 def nearest_rotation(matrix: ArrayLike) -> Rotation:

@@ -118,13 +118,24 @@ def weights(*shape: int) -> np.ndarray:
             {"w": weights(6, 2, 3, 3)},
             id="grouped strided dilated convolution without bias",
         ),
-        pytest.param([helper.make_node("Gemm", ["x", "w", "b"], ["y"])], (2, 5), {"w": weights(5, 3), "b": weights(3)}, id="Gemm"),
-        pytest.param([helper.make_node("Flatten", ["x"], ["y"])], (2, 3, 4), {}, id="Flatten"),
-        pytest.param([helper.make_node("PRelu", ["x", "w"], ["y"])], (2, 3, 4, 4), {"w": weights(3, 1, 1)}, id="PRelu a channel"),
-        pytest.param([helper.make_node("PRelu", ["x", "w"], ["y"])], (2, 3, 4, 4), {"w": weights(1, 1, 1)}, id="PRelu shared"),
-        pytest.param([helper.make_node("Add", ["x", "w"], ["y"])], (2, 3, 4), {"w": weights(3, 1)}, id="Add broadcasts"),
         pytest.param(
-            [helper.make_node("Reshape", ["x", "s"], ["y"])], (2, 3, 4), {"s": np.array([0, -1, 2])}, id="Reshape keeps a dimension"
+            [helper.make_node("Gemm", ["x", "w", "b"], ["y"])], (2, 5), {"w": weights(5, 3), "b": weights(3)}, id="Gemm"
+        ),
+        pytest.param([helper.make_node("Flatten", ["x"], ["y"])], (2, 3, 4), {}, id="Flatten"),
+        pytest.param(
+            [helper.make_node("PRelu", ["x", "w"], ["y"])], (2, 3, 4, 4), {"w": weights(3, 1, 1)}, id="PRelu a channel"
+        ),
+        pytest.param(
+            [helper.make_node("PRelu", ["x", "w"], ["y"])], (2, 3, 4, 4), {"w": weights(1, 1, 1)}, id="PRelu shared"
+        ),
+        pytest.param(
+            [helper.make_node("Add", ["x", "w"], ["y"])], (2, 3, 4), {"w": weights(3, 1)}, id="Add broadcasts"
+        ),
+        pytest.param(
+            [helper.make_node("Reshape", ["x", "s"], ["y"])],
+            (2, 3, 4),
+            {"s": np.array([0, -1, 2])},
+            id="Reshape keeps a dimension",
         ),
         pytest.param(
             [helper.make_node("BatchNormalization", ["x", "s", "b", "m", "v"], ["y"], epsilon=0.1)],
@@ -133,7 +144,7 @@ def weights(*shape: int) -> np.ndarray:
             id="BatchNormalization",
         ),
     ],
-)  # fmt: skip
+)
 def test_single_operations_agree_with_onnx_runtime(
     save: Save, nodes: list[onnx.NodeProto], given: tuple[int, ...], constants: dict[str, np.ndarray]
 ) -> None:
@@ -152,11 +163,19 @@ def test_single_operations_agree_with_onnx_runtime(
             {"w": weights(1, 1, 2, 2)},
             "Conv with different padding on opposite sides",
         ),
-        ([helper.make_node("Conv", ["x", "w"], ["y"], auto_pad="SAME_UPPER")], {"w": weights(1, 1, 2, 2)}, "automatic padding"),
-        ([helper.make_node("Gemm", ["x", "w"], ["y"], alpha=2.0)], {"w": weights(2, 2)}, "Gemm with a transposed first factor"),
+        (
+            [helper.make_node("Conv", ["x", "w"], ["y"], auto_pad="SAME_UPPER")],
+            {"w": weights(1, 1, 2, 2)},
+            "automatic padding",
+        ),
+        (
+            [helper.make_node("Gemm", ["x", "w"], ["y"], alpha=2.0)],
+            {"w": weights(2, 2)},
+            "Gemm with a transposed first factor",
+        ),
         ([helper.make_node("Flatten", ["x"], ["y"], axis=2)], {}, "Flatten along another axis"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_known_is_refused_when_loading(
     save: Save, nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray], message: str
 ) -> None:

@@ -36,7 +36,9 @@ def test_shape_is_linear_in_identity_and_expression_apart(basel: MorphableModel[
     none_a, none_b = np.zeros_like(alpha), np.zeros_like(beta)
     parts = basel.shape(alpha, none_b) + basel.shape(none_a, beta) - basel.mean
     np.testing.assert_allclose(basel.shape(alpha, beta), parts, atol=0.1)  # micrometres
-    np.testing.assert_allclose(basel.shape(2 * alpha, none_b) - basel.mean, 2 * (basel.shape(alpha, none_b) - basel.mean), atol=0.1)
+    np.testing.assert_allclose(
+        basel.shape(2 * alpha, none_b) - basel.mean, 2 * (basel.shape(alpha, none_b) - basel.mean), atol=0.1
+    )
 
 
 def test_shape_of_a_vertex_is_that_of_the_stored_rows(basel: MorphableModel[Floats]) -> None:
@@ -86,4 +88,10 @@ def test_projection_is_a_scaled_rotation_and_a_shift() -> None:
 
 def test_arrays_that_do_not_belong_together_are_refused() -> None:
     with pytest.raises(ValueError, match=r"identity_basis has shape \(5, 2\); 6 rows"):
-        MorphableModel("odd", np.zeros((2, 3), np.float32), np.zeros((5, 2), np.float32), np.zeros((6, 1), np.float32), np.zeros(0, np.int64))
+        MorphableModel(
+            "odd",
+            np.zeros((2, 3), np.float32),
+            np.zeros((5, 2), np.float32),
+            np.zeros((6, 1), np.float32),
+            np.zeros(0, np.int64),
+        )

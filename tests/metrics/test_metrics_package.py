@@ -5,7 +5,6 @@ import importlib
 import pkgutil
 import subprocess
 import sys
-from dataclasses import replace
 from importlib.metadata import entry_points
 
 import numpy as np
@@ -13,6 +12,8 @@ import pytest
 
 import metrics
 from hifibench import registry
+from metrics import background, expression, pose, shape
+from metrics.identity import RECOGNISERS
 
 MODULES = [module.name for module in pkgutil.iter_modules(metrics.__path__, "metrics.")]
 NAMES = (
@@ -57,6 +58,25 @@ def test_every_metric_of_the_package_is_named_here():
     assert ours == {name.partition("[")[0] for name in NAMES}
 
 
+def test_recognisers_are_compared_as_their_cards_say():
+    cards = {name: registry.experts.get(name).card for name in RECOGNISERS}
+    assert {name: card.similarity for name, card in cards.items()} == RECOGNISERS
+    assert all("embedding" in card.outputs for card in cards.values())
+
+
+@pytest.mark.parametrize(
+    ("expert", "output"),
+    [
+        *((name, "pose_deg") for name in pose.ESTIMATORS),
+        *shape.OUTPUTS.items(),
+        *expression.OUTPUTS.items(),
+        *((background.EXPERT, f"background_{comparison}") for comparison in background.COMPARISONS),
+    ],
+)
+def test_what_a_metric_reads_is_what_an_expert_gives(expert, output):
+    assert output in registry.experts.get(expert).card.outputs
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_metric_says_what_it_is(name):
     metric = registry.metric(name)
@@ -84,7 +104,7 @@ def test_a_bound_is_worse_than_any_value(name, observe):
     shuffled = {expert: {"embedding": outputs["embedding"][::-1]} for expert, outputs in seen.items()}
     galleries = {gallery: (people, seen) for gallery in ("frames", "sources")}
     observed = observe(8, swap=seen, source=shuffled, target=shuffled, source_id=people, galleries=galleries)
-    values = metric.compute(replace(observed))
+    values = metric.compute(observed)
     assert values.shape == (8,) and np.isfinite(values).all()
     sign = 1 if metric.direction == "up" else -1
     assert (sign * values >= sign * metric.worst).all()

@@ -1,0 +1,1 @@
+"""Face swappers, plugins all: reference rows and methods."""

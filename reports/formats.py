@@ -1,0 +1,197 @@
+"""The table as text files: Markdown for reading, LaTeX for a paper, CSV for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+from reports.records import Run
+from reports.tables import MISSING, Cell, Column, Row, Table
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    # A bracket at the start of a row would be read as the optional argument of the line break before it.
+    "[": "{[}",
+    "]": "{]}",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "°": r"$^\circ$",
+    "±": r"$\pm$",
+    MISSING: "---",
+}
+
+CSV_FIELDS = (
+    "method", "kind", "metric", "title", "unit", "direction", "value", "low", "high", "n", "n_failed",
+    "worst_case", "leader",
+)  # fmt: skip
+"""Columns of the CSV file."""
+
+
+def markdown(table: Table) -> str:
+    """GitHub-flavoured Markdown: the key table with a row per method, then a row per metric, then the footnotes."""
+    lines = [f"# {_md(table.caption)}", ""]
+    lines += [f"> **{_md(note.text)}**\n" for note in table.notes if note.alarm]
+    lines.append(_md_row(["method", *(_md_heading(column) for column in table.key)]))
+    lines.append(_md_row([":--", *("--:" for _ in table.key)]))
+    lines += [
+        _md_row([_md_name(row), *(_md_cell(table.cell(row, column)) for column in table.key)]) for row in table.rows
+    ]
+    for section in table.sections:
+        lines += ["", f"## {_md(section.title.capitalize())}", ""]
+        lines.append(_md_row(["measured", *(_md_name(row) for row in table.rows)]))
+        lines.append(_md_row([":--", *("--:" for _ in table.rows)]))
+        for column in section.columns:
+            cells = [_md_cell(table.cell(row, column)) for row in table.rows]
+            lines.append(_md_row([_md_heading(column), *cells]))
+    lines.append("")
+    lines += [f"- {_md(note.text)}" for note in table.notes if not note.alarm]
+    return "\n".join(lines) + "\n"
+
+
+def latex(table: Table) -> str:
+    r"""Two ``table*`` environments that need the package ``booktabs``: the key table, and all metrics."""
+    notes = " ".join(
+        rf"\textbf{{{latex_escape(note.text)}}}" if note.alarm else latex_escape(note.text) for note in table.notes
+    )
+    key = [_tex_row(["Method", *(_tex_stacked(column) for column in table.key)]), r"\midrule"]
+    for row, after in zip(table.rows, [*table.rows[1:], None], strict=True):
+        key.append(_tex_row([_tex_name(row), *(_tex_cell(table.cell(row, column)) for column in table.key)]))
+        if row.reference and after is not None and not after.reference:
+            key.append(r"\midrule")
+    everything = [_tex_row(["", *(_tex_name(row) for row in table.rows)])]
+    for section in table.sections:
+        everything.append(r"\midrule")
+        for column in section.columns:
+            cells = [_tex_cell(table.cell(row, column)) for row in table.rows]
+            everything.append(_tex_row([_tex_heading(column), *cells]))
+    return "% Needs \\usepackage{booktabs}.\n" + "\n".join(
+        [
+            *_tex_float(latex_escape(table.caption) + ".", len(table.key), key, notes),
+            "",
+            *_tex_float("All measurements.", len(table.rows), everything, ""),
+            "",
+        ]
+    )
+
+
+def tidy_csv(run: Run) -> str:
+    """One row per method and metric with all digits; costs and latencies are rows of their own; empty where missing.
+
+    The columns are `CSV_FIELDS`; ``leader`` is 1 where the method beats every other one.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_FIELDS)
+    kinds = {method.name: method.kind for method in run.results.methods}
+    metrics = {metric.name: metric for metric in run.results.metrics}
+    for score in run.results.scores:
+        metric = metrics[score.metric]
+        writer.writerow(
+            [score.method, kinds[score.method], metric.name, metric.title, metric.unit, metric.direction, score.value,
+             score.low, score.high, score.n, score.n_failed, score.worst_case, int(metric.leader == score.method)]
+        )  # fmt: skip
+    for method in run.results.methods:
+        costs: list[tuple[str, str, str, float | None, int | None]] = []
+        timed = run.timing.methods.get(method.name)
+        if timed is not None:
+            costs += [
+                (f"latency_p50[{timed.scope}]", "Latency, median", "ms", timed.ms_p50, timed.n),
+                (f"latency_p90[{timed.scope}]", "Latency, p90", "ms", timed.ms_p90, timed.n),
+            ]
+        if method.cost is not None:
+            costs += [
+                ("params_trainable", "Trainable parameters", "", method.cost.params_trainable, None),
+                ("params_frozen", "Frozen parameters", "", method.cost.params_frozen, None),
+                ("macs", "Multiply-accumulates", "", method.cost.macs, None),
+            ]
+        for name, title, unit, value, n in costs:
+            writer.writerow(
+                [method.name, method.kind, name, title, unit, "down", value, None, None, n, None, None, None]
+            )
+    return out.getvalue()
+
+
+def latex_escape(text: str) -> str:
+    """Text that LaTeX prints as it stands."""
+    return "".join(_LATEX.get(letter, letter) for letter in text)
+
+
+def _md(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def _md_row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _md_heading(column: Column) -> str:
+    if column.worst_of is not None:
+        return "worst case"
+    return _md(column.heading + (f", {' '.join(column.words)}" if column.words else ""))
+
+
+def _md_name(row: Row) -> str:
+    return f"*{_md(row.name)}*" if row.reference else _md(row.name)
+
+
+def _md_cell(cell: Cell) -> str:
+    text = f"**{cell.text}**" if cell.leader else cell.text
+    return f"{text} {cell.interval}" if cell.interval else text
+
+
+def _tex_row(cells: list[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _tex_heading(column: Column) -> str:
+    if column.worst_of is not None:
+        return "worst case"
+    words = rf" {{\scriptsize {latex_escape(', '.join(column.words))}}}" if column.words else ""
+    return latex_escape(column.heading) + words
+
+
+def _tex_stacked(column: Column) -> str:
+    """A heading in lines, so that it is no wider than the numbers below it."""
+    if column.worst_of is not None:
+        return r"\shortstack[r]{worst\\case}"
+    lines = [column.title, column.measure] if column.unit else [column.heading]
+    lines = [latex_escape(line) for line in lines] + [rf"\scriptsize {latex_escape(word)}" for word in column.words]
+    return r"\shortstack[r]{" + r"\\".join(lines) + "}"
+
+
+def _tex_name(row: Row) -> str:
+    return rf"\textit{{{latex_escape(row.name)}}}" if row.reference else latex_escape(row.name)
+
+
+def _tex_cell(cell: Cell) -> str:
+    text = rf"\textbf{{{latex_escape(cell.text)}}}" if cell.leader else latex_escape(cell.text)
+    return rf"{text} {{\scriptsize {latex_escape(cell.interval)}}}" if cell.interval else text
+
+
+def _tex_float(caption: str, columns: int, body: list[str], notes: str) -> list[str]:
+    return [
+        r"\begin{table*}",
+        r"\centering",
+        rf"\caption{{{caption}}}",
+        rf"\begin{{tabular}}{{l{'r' * columns}}}",
+        r"\toprule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        *([rf"\par\smallskip\footnotesize {notes}"] if notes else []),
+        r"\end{table*}",
+    ]

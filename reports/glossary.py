@@ -1,0 +1,53 @@
+"""What the words of a table mean, for a reader who sees one for the first time.
+
+A metric that is not listed here (a plugin's) is explained by its title, its unit and its direction alone.
+"""
+
+from __future__ import annotations
+
+from reports.records import Metric
+
+KEY_METRICS = ("id_retrieval", "pose", "shape", "expression")
+"""What the first table shows, where measured: the columns of HifiFace (IJCAI 2021), Table 1, and the expression."""
+
+METRICS = {
+    "id_retrieval": "How often the nearest gallery face to the swap shows the person whose face was to be put on. "
+    "Gallery 'sources': the images that gave the faces; 'frames': every sampled original frame.",
+    "id_cosine": "How alike the swap and its source face look to a recogniser (1: the same, about 0: strangers).",
+    "id_leak": "How alike the swap and its target face still look to a recogniser: what is left of the person who "
+    "should have gone.",
+    "id_distance": "Distance between the swap and its source face in the space of a recogniser.",
+    "pose": "How far the head of the swap is turned away from the head of the target: length of the difference in "
+    "yaw, pitch and roll, or one angle alone where its name says so.",
+    "shape": "How far the shape of the swapped face is from the shape of the source face, in the identity "
+    "coefficients of a face model. Numbers of different estimators do not compare.",
+    "expression": "How far the expression of the swap is from that of the target, in the coefficients of an estimator. "
+    "Numbers of different estimators do not compare.",
+    "background": "Whether the picture outside the face is left alone, as it should be: its mean difference from the "
+    "target (L1), or its likeness to it (SSIM).",
+}
+"""Explanation by a metric's name without its brackets."""
+
+REFERENCES = {
+    "target-copy": "the target as it is, with no swap at all: identity at chance, pose and expression perfect",
+    "source-paste": "the source face laid onto the target: identity near the ceiling, pose wrong",
+    "re-encode": "the target through JPEG: the noise floor of every measurement",
+    "truth": "the true swap, where it is known: the best that can be reached",
+}
+"""What a reference row is for."""
+
+
+def base(metric: str) -> str:
+    """``pose[mediapipe,yaw]`` -> ``pose``."""
+    return metric.partition("[")[0]
+
+
+def words(metric: str) -> tuple[str, ...]:
+    """``pose[mediapipe,yaw]`` -> ``('mediapipe', 'yaw')``: the protocol that a metric's name carries."""
+    return tuple(word.strip() for word in metric.partition("[")[2].rstrip("]").split(",") if word.strip())
+
+
+def explain(metric: Metric) -> str:
+    """What a metric says and which way is better, in one or two sentences."""
+    better = "Higher is better." if metric.direction == "up" else "Lower is better."
+    return f"{METRICS.get(base(metric.name), metric.title + '.')} {better}"

@@ -1,0 +1,128 @@
+"""The report as one HTML file that needs nothing beside it: no network, no script, no other file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reports import glossary, grid, provenance
+from reports.records import Example, Metric, Run
+from reports.tables import Cell, Column, Row, Table
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+EXAMPLES_BYTES = 2_400_000
+"""What all thumbnails of a page may take; with many methods they become smaller."""
+
+_SIDES_PX = (256, 192, 128, 96)
+
+
+@dataclass(frozen=True)
+class Whisker:
+    """A number and its interval as positions on a scale that all methods share, 0 (left) to 100 (right)."""
+
+    dot: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One family of metrics: what it says, and under which protocols it was measured."""
+
+    title: str
+    text: str
+    names: tuple[str, ...]
+
+
+def render(run: Run, table: Table) -> str:
+    """The page.
+
+    Raises:
+        UsageError: an example image cannot be read.
+    """
+    methods = [row.name for row in table.rows]
+    return _template().render(
+        run=run,
+        results=run.results,
+        table=table,
+        whiskers=whiskers(table),
+        explained=explain(run.results.metrics),
+        methods=sorted(run.results.methods, key=lambda method: methods.index(method.name)),
+        examples=_thumbnails(run.examples, methods),
+        provenance=provenance.describe(run.provenance),
+        created=str(run.provenance.get("created", ""))[: len("2000-12-31")],
+        hardware=provenance.hardware(run.timing.hardware),
+    )
+
+
+def whiskers(table: Table) -> dict[tuple[str, str], Whisker]:
+    """(method, metric) -> where to draw it, for every metric of the table that has intervals."""
+    drawn: dict[tuple[str, str], Whisker] = {}
+    for section in table.sections:
+        for column in section.columns:
+            drawn |= _on_one_scale(column, {row: table.cell(row, column) for row in table.rows})
+    return drawn
+
+
+def explain(metrics: Iterable[Metric]) -> list[Explained]:
+    """What the metrics say, those that differ in protocol alone together."""
+    families: dict[tuple[str, str], list[Metric]] = {}
+    for metric in metrics:
+        families.setdefault((glossary.base(metric.name), metric.direction), []).append(metric)
+    return [
+        Explained(
+            " / ".join(dict.fromkeys(metric.title for metric in family)),
+            glossary.explain(family[0]),
+            tuple(metric.name for metric in family),
+        )
+        for family in families.values()
+    ]
+
+
+def _on_one_scale(column: Column, cells: Mapping[Row, Cell]) -> dict[tuple[str, str], Whisker]:
+    whole = {
+        row: (cell.value, cell.low, cell.high)
+        for row, cell in cells.items()
+        if cell.value is not None and cell.low is not None and cell.high is not None
+    }
+    if not whole:
+        return {}
+    left = min(min(triple) for triple in whole.values())
+    # Where all methods agree to the last digit there is no scale, and every dot stands at the left end.
+    width = (max(max(triple) for triple in whole.values()) - left) or 1.0
+    return {
+        (row.name, column.name): Whisker(*(round(100 * (number - left) / width, 2) for number in triple))
+        for row, triple in whole.items()
+    }
+
+
+def _thumbnails(examples: Sequence[Example], methods: Sequence[str]) -> list[tuple[str, list[str | None]]]:
+    """Column name -> a ``data:`` address per pair, as large as `EXAMPLES_BYTES` allows."""
+    if not examples:
+        return []
+    listed = grid.columns(examples, methods)
+    for side_px in _SIDES_PX:
+        made = [(name, [grid.thumbnail(p, side_px) if p else None for p in paths]) for name, paths in listed]
+        if sum(len(uri or "") for _, uris in made for uri in uris) <= EXAMPLES_BYTES:
+            break
+    return made
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        # Escapes whatever the file is called: names of methods come from plugins, messages from anywhere.
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2")

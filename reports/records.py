@@ -1,0 +1,172 @@
+"""What a finished run is: the records that the reports are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from hifibench.records import Cost
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the tables.
+
+    Attributes:
+        name: the row's name.
+        kind: ``reference`` rows bound the scale, ``method`` rows compete.
+        summary: one line.
+        paper: citation, empty for controls.
+        licence: of code and weights.
+        limits: what it cannot do.
+        card: SHA-256 of the card it ran under.
+        cost: parameters and multiply-accumulates of one swap, where counted.
+        status: how many pairs ended how (`hifibench.records.Status` values).
+        messages: what failed pairs said, each once.
+    """
+
+    name: str
+    kind: Literal["reference", "method"]
+    summary: str = ""
+    paper: str = ""
+    licence: str = ""
+    limits: str = ""
+    card: str = ""
+    cost: Cost | None = None
+    status: Mapping[str, int] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Expert:
+    """A frozen network that took part: name, one line, licence of its weights, known errors, card hash."""
+
+    name: str
+    summary: str = ""
+    licence: str = ""
+    limits: str = ""
+    card: str = ""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What was measured.
+
+    Attributes:
+        name: printed name with its protocol, such as ``pose[mediapipe]``.
+        title: what a table's header says.
+        unit: ``%``, ``deg``, empty for pure numbers.
+        direction: whether a higher or a lower value is better.
+        decimals: digits after the point.
+        group: metrics of one group stand together.
+        needs: experts whose observations it read.
+        leader: the method whose paired interval against every other method excludes 0, else ``None``.
+    """
+
+    name: str
+    title: str
+    unit: str
+    direction: Literal["up", "down"]
+    decimals: int = 2
+    group: str = ""
+    needs: tuple[str, ...] = ()
+    leader: str | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """One metric of one method: a `hifibench.records.Score` with ``None`` for what could not be computed."""
+
+    method: str
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    n_failed: int
+    worst_case: float | None
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether one expectation about the reference rows holds."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class GallerySize:
+    """How many images of how many people identity retrieval searched."""
+
+    images: int
+    identities: int
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds per swap at batch 1: median and 90th percentile of ``n``; ``scope`` says what was timed."""
+
+    n: int
+    ms_p50: float
+    ms_p90: float
+    scope: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """``results.json``: the same for the same suite, seed and machine."""
+
+    suite: str
+    title: str
+    manifest: str
+    seed: int
+    n_pairs: int
+    methods: tuple[Method, ...]
+    metrics: tuple[Metric, ...]
+    scores: tuple[Result, ...]
+    origin: str = ""
+    galleries: Mapping[str, GallerySize] = field(default_factory=dict)
+    protocol: Mapping[str, str] = field(default_factory=dict)
+    experts: tuple[Expert, ...] = ()
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True)
+class Timing:
+    """``timing.json``: latencies and the hardware they were measured on."""
+
+    hardware: Mapping[str, Any] = field(default_factory=dict)
+    methods: Mapping[str, Latency] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One pair to look at: PNG files of full frames; ``swaps`` lacks the methods that made no image."""
+
+    pair: str
+    source: Path
+    target: Path
+    swaps: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        folder: where it lies.
+        results: aggregates.
+        timing: latencies; empty where none were measured.
+        provenance: ``run.json`` as it stands: versions, commit, command, licences and more.
+        examples: the pairs kept to look at, in the manifest's order.
+    """
+
+    folder: Path
+    results: Results
+    timing: Timing
+    provenance: Mapping[str, Any]
+    examples: tuple[Example, ...]

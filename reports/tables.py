@@ -1,0 +1,279 @@
+"""The table of a run: what stands in which cell, before it becomes terminal text, Markdown, LaTeX or HTML.
+
+Two views of the same numbers. `Table.key` is what a reader sees first, laid out like a paper's table: a row per method,
+a column for each of the few metrics of HifiFace's Table 1. `Table.sections` holds every metric, by group; it is printed
+with a row per metric, because long protocol names read well at the left of a row, not above a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from reports.glossary import KEY_METRICS, REFERENCES, base, words
+from reports.provenance import hardware
+from reports.records import Method, Metric, Result, Run
+
+MISSING = "—"
+"""Stands for a number that was not measured."""
+
+KEY_COUNT = 4
+"""How many metrics the key table takes from a run that has none of `KEY_METRICS`."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number as printed.
+
+    Attributes:
+        text: the number, or `MISSING`.
+        interval: ``[low, high]``, empty where none can be given.
+        leader: whether it beats every other method; printed bold.
+        value: the number itself; ``None`` where missing.
+        low: lower end of the 95 % interval.
+        high: upper end of it.
+    """
+
+    text: str = MISSING
+    interval: str = ""
+    leader: bool = False
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one number per method means.
+
+    Attributes:
+        name: unique; the metric's printed name, or ``failed``, ``latency``, ``params``, ``macs``.
+        title: what it is called.
+        unit: of its numbers, may be empty.
+        words: the protocol: estimator, gallery, what is timed.
+        direction: which way is better; ``None`` where that is not a question.
+        worst_of: for a worst-case column the metric it belongs to.
+        group: the section it stands in.
+    """
+
+    name: str
+    title: str
+    unit: str = ""
+    words: tuple[str, ...] = ()
+    direction: Literal["up", "down"] | None = None
+    worst_of: str | None = None
+    group: str = ""
+
+    @property
+    def measure(self) -> str:
+        """Unit and arrow: ``(deg) ↓``."""
+        arrow = {"up": "↑", "down": "↓", None: ""}[self.direction]
+        return f"({self.unit}) {arrow}".strip() if self.unit else arrow
+
+    @property
+    def heading(self) -> str:
+        """Title, unit and arrow: ``Pose error (deg) ↓``."""
+        return f"{self.title} {self.measure}".strip()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method: its name and whether it is a reference row."""
+
+    name: str
+    reference: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """Columns that stand together under a title."""
+
+    title: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Note:
+    """A footnote; ``alarm`` marks one that must not be overlooked."""
+
+    text: str
+    alarm: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """All numbers of a run, formatted.
+
+    Attributes:
+        caption: what was run.
+        rows: reference rows first, then methods, each in the run's order.
+        key: the columns a reader sees first.
+        sections: all metrics by group, then the cost.
+        cells: (method, column name) -> cell.
+        notes: alarms first.
+    """
+
+    caption: str
+    rows: tuple[Row, ...]
+    key: tuple[Column, ...]
+    sections: tuple[Section, ...]
+    cells: Mapping[tuple[str, str], Cell]
+    notes: tuple[Note, ...]
+
+    def cell(self, row: Row, column: Column) -> Cell:
+        """The cell of a method in a column; an empty one where nothing was measured."""
+        return self.cells.get((row.name, column.name), Cell())
+
+
+def build(run: Run) -> Table:
+    """The table of a run."""
+    results = run.results
+    methods = sorted(results.methods, key=lambda method: method.kind != "reference")
+    by_metric: dict[str, dict[str, Result]] = {metric.name: {} for metric in results.metrics}
+    for score in results.scores:
+        by_metric[score.metric][score.method] = score
+
+    cells: dict[tuple[str, str], Cell] = {}
+    columns: dict[str, list[Column]] = {}
+    for metric in results.metrics:
+        columns[metric.name] = _metric_columns(metric, by_metric[metric.name], cells)
+    failed = _failed(methods, results.scores, cells)
+    cost = _cost(methods, run, cells)
+    latency = [column for column in cost if column.name == "latency"]
+    key = [column for metric in _key(results.metrics) for column in columns[metric.name]]
+
+    groups: dict[str, list[Column]] = {}
+    for metric in results.metrics:
+        groups.setdefault(metric.group or "other", []).extend(columns[metric.name])
+    groups["cost"] = cost
+    return Table(
+        caption=f"{results.title} ({results.n_pairs} pairs)",
+        rows=tuple(Row(method.name, method.kind == "reference") for method in methods),
+        key=(*key, failed, *latency),
+        sections=tuple(Section(title, tuple(listed)) for title, listed in groups.items() if listed),
+        cells=cells,
+        notes=tuple(_notes(run)),
+    )
+
+
+def number(value: float | None, decimals: int) -> str:
+    """Fixed decimals without a negative zero; `MISSING` for ``None``."""
+    if value is None:
+        return MISSING
+    text = f"{value:.{decimals}f}"
+    return text[1:] if text.startswith("-") and not text.strip("-0.") else text
+
+
+def quantity(value: float | None) -> str:
+    """Three significant digits with an SI prefix: ``12.3 M``; `MISSING` for ``None``."""
+    if value is None:
+        return MISSING
+    for factor, prefix in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
+        # Half a unit in the third digit below the factor already rounds up to it.
+        if abs(value) >= factor * 0.9995:
+            scaled = value / factor
+            return f"{scaled:.{2 if abs(scaled) < 9.995 else 1 if abs(scaled) < 99.95 else 0}f}{prefix}"
+    return f"{value:.0f}"
+
+
+def _key(metrics: Iterable[Metric]) -> list[Metric]:
+    listed = list(metrics)
+    first = {base(metric.name): metric for metric in reversed(listed)}
+    return [first[name] for name in KEY_METRICS if name in first] or listed[:KEY_COUNT]
+
+
+def _metric_columns(metric: Metric, scores: Mapping[str, Result], cells: dict[tuple[str, str], Cell]) -> list[Column]:
+    column = Column(metric.name, metric.title, metric.unit, words(metric.name), metric.direction, group=metric.group)
+    for method, score in scores.items():
+        bounds = [number(bound, metric.decimals) for bound in (score.low, score.high)]
+        cells[method, metric.name] = Cell(
+            text=number(score.value, metric.decimals),
+            interval="" if MISSING in bounds else f"[{bounds[0]}, {bounds[1]}]",
+            leader=method == metric.leader,
+            value=score.value,
+            low=score.low,
+            high=score.high,
+        )
+    if not any(score.n_failed for score in scores.values()):
+        return [column]
+    # Methods are not to gain by failing on hard pairs, so a mean over what was left never stands alone.
+    worst = Column(
+        f"{metric.name} worst case",
+        "worst case",
+        metric.unit,
+        direction=metric.direction,
+        worst_of=metric.name,
+        group=metric.group,
+    )
+    for method, score in scores.items():
+        cells[method, worst.name] = Cell(number(score.worst_case, metric.decimals), value=score.worst_case)
+    return [column, worst]
+
+
+def _failed(methods: Iterable[Method], scores: Iterable[Result], cells: dict[tuple[str, str], Cell]) -> Column:
+    """The pairs that at least one metric could not score, at the most, per method."""
+    most: dict[str, Result] = {}
+    for score in scores:
+        if score.method not in most or score.n_failed > most[score.method].n_failed:
+            most[score.method] = score
+    for method in methods:
+        if method.name in most:
+            score = most[method.name]
+            cells[method.name, "failed"] = Cell(f"{score.n_failed}/{score.n}", value=float(score.n_failed))
+    return Column("failed", "Not scored", "pairs", direction="down", group="failures")
+
+
+def _cost(methods: Iterable[Method], run: Run, cells: dict[tuple[str, str], Cell]) -> list[Column]:
+    scopes = tuple(dict.fromkeys(latency.scope for latency in run.timing.methods.values()))
+    columns = [
+        Column("latency", "Latency, median", "ms", scopes, "down", group="cost"),
+        Column("latency_p90", "Latency, p90", "ms", scopes, "down", group="cost"),
+        Column("params_trainable", "Trainable parameters", group="cost"),
+        Column("params_frozen", "Frozen parameters", group="cost"),
+        Column("macs", "Multiply-accumulates", direction="down", group="cost"),
+    ]
+    for method in methods:
+        timed = run.timing.methods.get(method.name)
+        if timed is not None:
+            for name, value in (("latency", timed.ms_p50), ("latency_p90", timed.ms_p90)):
+                cells[method.name, name] = Cell(number(value, 0 if value >= 100 else 1), value=value)
+        if method.cost is not None:
+            for name in ("params_trainable", "params_frozen", "macs"):
+                count = getattr(method.cost, name)
+                cells[method.name, name] = Cell(quantity(count), value=count)
+    # Of a cost that nobody has counted only the latency is worth a row of dashes: that one can always be measured.
+    known = {name for (_, name), cell in cells.items() if cell.value is not None}
+    return [column for column in columns if column.name in known or column.name == "latency"]
+
+
+def _notes(run: Run) -> Iterable[Note]:
+    results = run.results
+    for check in results.checks:
+        if not check.ok:
+            detail = f" ({check.detail})" if check.detail else ""
+            yield Note(f"CHECK FAILED: {check.name}{detail}. Do not trust this table before it is explained.", True)
+    yield Note("In brackets: 95 % interval. Arrows: which way is better.")
+    if any(metric.leader for metric in results.metrics):
+        yield Note("Bold: better than every other method, the interval of each paired difference excludes 0.")
+    if any(score.n_failed for score in results.scores):
+        yield Note("Worst case: the mean when each pair that could not be scored counts as the metric's worst value.")
+    references = [method for method in results.methods if method.kind == "reference"]
+    if references:
+        told = "; ".join(f"{m.name}: {REFERENCES.get(m.name, m.summary)}" for m in references)
+        yield Note(f"Reference rows bound the scale and do not compete. {told}.")
+    passed = sum(check.ok for check in results.checks)
+    if passed and passed == len(results.checks):
+        yield Note(f"The reference rows are in order ({passed} {'check' if passed == 1 else 'checks'} passed).")
+    if results.galleries:
+        sizes = "; ".join(
+            f"{name}, {size.images} images of {size.identities} people" for name, size in results.galleries.items()
+        )
+        yield Note(f"Galleries: {sizes}.")
+    if results.protocol:
+        told = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in results.protocol.items())
+        yield Note(f"Protocol: {told}.")
+    if run.timing.methods and run.timing.hardware:
+        told = ", ".join(f"{key} {value}" for key, value in hardware(run.timing.hardware))
+        yield Note(f"Timed on: {told}.")
+    yield Note(f"Suite {results.suite}, seed {results.seed}, manifest {results.manifest[:12]}.")

@@ -1,0 +1,141 @@
+"""The table in a terminal, cut and stacked so that it reads from 80 columns on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from reports import tables
+from reports.records import Run
+from reports.tables import Cell, Column, Row, Section, Table
+
+T = TypeVar("T")
+
+_GAP = 2
+"""Blanks before each column but the first."""
+
+_LABEL = 28
+"""Width of the row labels of the details; a longer one is folded."""
+
+
+def show(run: Run, console: Console, details: bool = True) -> None:
+    """Print the key table, then with ``details`` every metric, then the footnotes.
+
+    What is wider than the console is cut between columns and stacked, with the labels repeated. Worst cases stand
+    in the key table; those of the other metrics are left to the files.
+    """
+    table = tables.build(run)
+    grids = [*_key(table, console.width)]
+    if details:
+        grids += _details(table, console.width)
+    for grid in grids:
+        console.print(grid)
+        console.print()
+    # An alarm stands last, next to the prompt, where it is seen.
+    for note in sorted(table.notes, key=lambda note: note.alarm):
+        console.print(Text(note.text, style="bold white on red" if note.alarm else "dim"))
+
+
+def _key(table: Table, width: int) -> Iterator[Grid]:
+    """Methods down, a few metrics across."""
+    labels = max(len(row.name) for row in table.rows)
+    blocks = [_with_worst(table.key, column) for column in table.key if column.worst_of is None]
+    widths = [sum(_width(table, column) + _GAP for column in block) for block in blocks]
+    for index, part in enumerate(_fit(blocks, widths, width - labels)):
+        grid = _grid(table.caption if index == 0 else "")
+        grid.add_column(width=labels)
+        columns = [column for block in part for column in block]
+        for column in columns:
+            grid.add_column(_header(column), justify="right", width=_width(table, column))
+        for row, after in zip(table.rows, [*table.rows[1:], None], strict=True):
+            last_reference = row.reference and after is not None and not after.reference
+            grid.add_row(_name(row), *(_cell(table.cell(row, c)) for c in columns), end_section=last_reference)
+        yield grid
+
+
+def _details(table: Table, width: int) -> Iterator[Grid]:
+    """Metrics down, methods across: protocol names are long, and read well only at the left of a row."""
+    sections = [
+        Section(section.title, tuple(column for column in section.columns if column.worst_of is None))
+        for section in table.sections
+    ]
+    columns = [column for section in sections for column in section.columns]
+    widths = [max(len(row.name), *(_cell_width(table.cell(row, column)) for column in columns)) for row in table.rows]
+    cut = _fit(list(zip(table.rows, widths, strict=True)), [w + _GAP for w in widths], width - _LABEL)
+    for index, part in enumerate(cut):
+        grid = _grid("All measurements" if index == 0 else "")
+        grid.add_column(width=_LABEL)
+        for row, row_width in part:
+            grid.add_column(_name(row), justify="right", width=row_width)
+        for section in sections:
+            grid.add_row(Text(section.title.upper(), style="bold cyan"))
+            for column in section.columns:
+                cells = (_cell(table.cell(row, column)) for row, _ in part)
+                grid.add_row(_label(column), *cells, end_section=column is section.columns[-1])
+        yield grid
+
+
+def _grid(title: str) -> Grid:
+    return Grid(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        # One blank of padding beside the one that the box puts between columns.
+        padding=(0, 0, 0, _GAP - 1),
+        pad_edge=False,
+        title=Text(title, style="bold") if title else None,
+        title_justify="left",
+    )
+
+
+def _fit(items: Sequence[T], widths: Sequence[int], room: int) -> Iterator[Sequence[T]]:
+    """Cut ``items`` into runs whose widths fit into ``room``; every run has at least one."""
+    start, used = 0, 0
+    for index, width in enumerate(widths):
+        if index > start and used + width > room:
+            yield items[start:index]
+            start, used = index, 0
+        used += width
+    yield items[start:]
+
+
+def _with_worst(columns: Sequence[Column], column: Column) -> tuple[Column, ...]:
+    """A column and the worst-case column that belongs to it, which are not to be parted."""
+    return (column, *(other for other in columns if other.worst_of == column.name))
+
+
+def _width(table: Table, column: Column) -> int:
+    headings = [word for line in _header(column).plain.split("\n") for word in line.split()]
+    return max(*map(len, headings), *(_cell_width(table.cell(row, column)) for row in table.rows))
+
+
+def _cell_width(cell: Cell) -> int:
+    return max(len(cell.text), len(cell.interval))
+
+
+def _header(column: Column) -> Text:
+    if column.worst_of is not None:
+        return Text("worst case", style="not bold dim")
+    text = Text(column.heading, justify="right")
+    for word in column.words:
+        text.append(f"\n{word}", style="not bold dim")
+    return text
+
+
+def _label(column: Column) -> Text:
+    text = Text(column.heading)
+    return text.append(f"\n  {', '.join(column.words)}", style="dim") if column.words else text
+
+
+def _name(row: Row) -> Text:
+    return Text(row.name, style="italic" if row.reference else "bold")
+
+
+def _cell(cell: Cell) -> Text:
+    """The number, and its interval on a line of its own, so that the numbers stand apart."""
+    text = Text(cell.text, style="bold green" if cell.leader else "")
+    return text.append(f"\n{cell.interval}", style="not bold dim default") if cell.interval else text

@@ -1,0 +1,135 @@
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from hifibench.experts.landmarker import BLENDSHAPES, CARD, Landmarker
+from hifibench.faces import canonical
+from hifibench.faces.mesh_shape import shape_mm
+
+SEEDS = (21, 22, 23, 24)
+
+
+@pytest.fixture(scope="module")
+def expert() -> Landmarker:
+    return Landmarker()
+
+
+@pytest.fixture(scope="module")
+def given(portrait, crops) -> np.ndarray:
+    return crops(CARD, [portrait(seed) for seed in SEEDS])
+
+
+@pytest.fixture(scope="module")
+def seen(expert: Landmarker, given: np.ndarray) -> dict[str, np.ndarray]:
+    return expert.observe(given)
+
+
+def test_outputs_are_what_the_card_says(seen: dict[str, np.ndarray]) -> None:
+    shapes = {"landmarks": (478, 3), "blendshapes": (52,), "pose_deg": (3,), "shape": (513,), "transform": (4, 4)}
+    assert set(seen) == set(CARD.outputs) == set(shapes)
+    for name, values in seen.items():
+        assert values.shape == (len(SEEDS), *shapes[name])
+        assert values.dtype == np.float32
+        assert np.isfinite(values).all()
+        assert CARD.outputs[name].startswith(str(shapes[name]))
+    assert 0 <= seen["blendshapes"].min() <= seen["blendshapes"].max() <= 1
+
+
+def test_landmarks_are_pixels_of_the_crop(seen: dict[str, np.ndarray]) -> None:
+    x, y, z = np.moveaxis(seen["landmarks"], -1, 0)
+    right_of_left_eye = x[:, 263] > x[:, 33]
+    assert right_of_left_eye.all()
+    assert (y[:, 152] > y[:, 10] + 100).all()  # chin below forehead
+    assert (z[:, 4] < z[:, [234, 454]].min(1)).all()  # the nose is nearer than the ears
+    assert (0 < x).all()
+    assert (x < CARD.crop.size).all()
+
+
+def test_mirrored_crops_give_mirrored_landmarks_without_a_shift(expert: Landmarker, given, seen) -> None:
+    mirrored = expert.observe(np.ascontiguousarray(given[..., ::-1]))["landmarks"]
+    left, right = [33, 133, 61, 234], [263, 362, 291, 454]
+    sums = mirrored[:, left + right, 0] + seen["landmarks"][:, right + left, 0]
+    # Pixel x becomes size - 1 - x; half a pixel of wrong convention would show as a shift of one.
+    assert sums.mean() == pytest.approx(CARD.crop.size - 1, abs=0.4)
+
+
+def test_pose_and_shape_come_from_the_mesh(seen: dict[str, np.ndarray]) -> None:
+    from hifibench.faces.pose import euler_deg
+
+    for row in range(len(SEEDS)):
+        mesh = seen["landmarks"][row]
+        np.testing.assert_allclose(seen["pose_deg"][row], euler_deg(canonical.fit(mesh).rotation), atol=1e-4)
+        np.testing.assert_allclose(seen["shape"][row], shape_mm(mesh).ravel(), atol=1e-4)
+
+
+def test_own_pose_agrees_in_sign_with_mediapipes(seen: dict[str, np.ndarray]) -> None:
+    from hifibench.faces.pose import euler_deg
+
+    theirs = euler_deg(seen["transform"][:, :3, :3])
+    np.testing.assert_allclose(theirs, seen["pose_deg"], atol=8)
+
+
+def test_shape_tells_people_apart_better_than_views(expert: Landmarker, portrait, crops) -> None:
+    views = [0, 1, 2]
+    shapes = expert.observe(crops(CARD, [portrait(seed, view) for seed in SEEDS for view in views]))["shape"]
+    person = np.repeat(np.arange(len(SEEDS)), len(views))
+    distances = np.sqrt(3 * np.square(shapes[:, None] - shapes[None]).mean(-1))
+    same = (person[:, None] == person) & ~np.eye(len(person), dtype=bool)
+    other = person[:, None] != person
+    assert distances[same].mean() < 0.7 * distances[other].mean()
+
+
+def test_smile_raises_the_smile_score(seen: dict[str, np.ndarray]) -> None:
+    corners = seen["landmarks"][:, [61, 291]]
+    width = np.linalg.norm(corners[:, 0] - corners[:, 1], axis=1)
+    assert len(BLENDSHAPES) == len(set(BLENDSHAPES)) == 52
+    smile = seen["blendshapes"][:, BLENDSHAPES.index("mouthSmileLeft")]
+    assert np.corrcoef(width, smile)[0, 1] > 0
+
+
+def test_no_face_gives_nan_rows_and_leaves_the_others_alone(expert: Landmarker, given, seen) -> None:
+    empty = np.full_like(given[:1], 0.5)
+    mixed = expert.observe(np.concatenate([empty, given[:1]]))
+    for name, values in mixed.items():
+        assert np.isnan(values[0]).all()
+        np.testing.assert_array_equal(values[1], seen[name][0])
+
+
+def test_rows_do_not_depend_on_order_history_or_threads(expert: Landmarker, given, seen) -> None:
+    order = [row for _ in range(3) for row in (2, 0, 3, 1)]
+    with ThreadPoolExecutor(3) as threads:
+        looks = list(threads.map(lambda row: expert.observe(given[row : row + 1])["landmarks"][0], order))
+    for row, landmarks in zip(order, looks, strict=True):
+        np.testing.assert_array_equal(landmarks, seen["landmarks"][row])
+    np.testing.assert_array_equal(Landmarker().observe(given[::-1])["landmarks"][::-1], seen["landmarks"])
+
+
+def test_nothing_is_written_to_the_terminal_from_start_to_exit() -> None:
+    program = (
+        "import numpy as np\n"
+        "from hifibench.experts.landmarker import Landmarker\n"
+        "expert = Landmarker()\n"
+        "print(np.isnan(expert.observe(np.zeros((1, 3, 256, 256), np.float32))['pose_deg']).all())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "True\n"
+    assert done.stderr == ""
+
+
+def test_native_messages_are_shown_when_loading_fails(tmp_path, monkeypatch, capfd) -> None:
+    import os
+
+    from hifibench.experts import landmarker
+
+    with pytest.raises(RuntimeError, match="lost"), landmarker._quiet():
+        os.write(2, b"native words")
+        raise RuntimeError("lost")
+    assert capfd.readouterr().err == "native words"
+
+
+def test_bad_crops_are_refused(expert: Landmarker) -> None:
+    with pytest.raises(ValueError, match=r"mediapipe takes RGB in \[0, 1\]; given values from 0 to 255"):
+        expert.observe(np.linspace(0, 255, 3 * 256 * 256, dtype=np.float32).reshape(1, 3, 256, 256))

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import finished_run
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports import glossary, read, tables
+from reports.tables import MISSING, Column
+
+MakeRun = Callable[..., Path]
+RETRIEVAL = "id_retrieval[edgeface,sources,top1]"
+
+
+def build(folder: Path) -> tables.Table:
+    return tables.build(read.run(folder))
+
+
+def test_reference_rows_come_first_and_keep_their_order(make_run: MakeRun) -> None:
+    table = build(make_run(finished_run.results(["faceswap", "target-copy", "hififace", "source-paste"])))
+    assert [row.name for row in table.rows] == ["target-copy", "source-paste", "faceswap", "hififace"]
+    assert [row.reference for row in table.rows] == [True, True, False, False]
+
+
+def test_the_key_table_holds_the_first_of_each_metric_of_the_paper(make_run: MakeRun) -> None:
+    table = build(make_run(finished_run.results(n_failed=0)))
+    assert [column.name for column in table.key] == [
+        RETRIEVAL, "pose[mediapipe]", "shape[3ddfa]", "expression[mediapipe]", "failed", "latency",
+    ]  # fmt: skip
+
+
+def test_without_the_metrics_of_the_paper_the_key_table_holds_the_first_ones(make_run: MakeRun) -> None:
+    content = finished_run.results(n_failed=0)
+    content["metrics"] = [metric for metric in content["metrics"] if glossary.base(metric["name"]) == "background"]
+    content["scores"] = [score for score in content["scores"] if glossary.base(score["metric"]) == "background"]
+    assert build(make_run(content)).key[0].name == "background[l1]"
+
+
+def test_every_metric_stands_in_exactly_one_section(make_run: MakeRun) -> None:
+    table = build(make_run(finished_run.results(n_failed=0)))
+    listed = [column.name for section in table.sections for column in section.columns if column.group != "cost"]
+    assert sorted(listed) == sorted(name for name, *_ in finished_run.METRICS)
+    assert [section.title for section in table.sections] == ["identity", "attributes", "background", "cost"]
+
+
+def test_a_cell_carries_value_interval_and_lead(make_run: MakeRun) -> None:
+    table = build(make_run())
+    cell = table.cells["hififace", RETRIEVAL]
+    assert (cell.text, cell.interval, cell.leader) == ("80.0", "[76.0, 84.0]", True)
+    assert not table.cells["faceswap", RETRIEVAL].leader
+    assert not table.cells["hififace", "pose[mediapipe]"].leader
+
+
+def test_what_is_missing_is_a_dash(make_run: MakeRun) -> None:
+    content = finished_run.results()
+    content["scores"][0] |= {"value": None, "low": None, "high": None}
+    content["scores"][1] |= {"low": None}
+    table = build(make_run(content))
+    assert table.cells["target-copy", content["scores"][0]["metric"]].text == MISSING
+    second = table.cells["target-copy", content["scores"][1]["metric"]]
+    assert (second.text, second.interval) == ("0.0", "")
+    latency = next(column for column in table.key if column.name == "latency")
+    assert [table.cell(row, latency).text for row in table.rows] == [MISSING, MISSING, MISSING, "61.2", MISSING]
+
+
+def test_worst_cases_stand_beside_the_metric_when_a_pair_failed(make_run: MakeRun) -> None:
+    table = build(make_run())
+    names = [column.name for column in table.key]
+    worst = table.key[names.index(RETRIEVAL) + 1]
+    assert worst.worst_of == RETRIEVAL
+    assert table.cells["faceswap", worst.name].text == "58.8"
+    assert table.cells["faceswap", "failed"].text == "2/100"
+    assert any(note.text.startswith("Worst case") for note in table.notes)
+
+
+def test_without_failures_there_is_no_worst_case(make_run: MakeRun) -> None:
+    table = build(make_run(finished_run.results(n_failed=0)))
+    assert not any(column.worst_of for column in table.key)
+    assert not any(note.text.startswith("Worst case") for note in table.notes)
+
+
+def test_costs_that_nobody_counted_take_no_row(make_run: MakeRun) -> None:
+    with_network = build(make_run(name="with")).sections[-1]
+    without = build(make_run(finished_run.results(["target-copy", "faceswap"]), name="without")).sections[-1]
+    assert [column.name for column in with_network.columns][2:] == ["params_trainable", "params_frozen", "macs"]
+    assert [column.name for column in without.columns] == ["latency", "latency_p90"]
+
+
+def test_failed_checks_are_alarms_and_come_first(make_run: MakeRun) -> None:
+    content = finished_run.results()
+    content["checks"].append({"name": "source-paste above faceswap", "ok": False, "detail": "41 % against 60 %"})
+    first, *rest = build(make_run(content)).notes
+    assert first.alarm
+    assert "source-paste above faceswap (41 % against 60 %)" in first.text
+    assert not any("in order" in note.text or note.alarm for note in rest)
+
+
+def test_the_footnotes_name_protocol_galleries_manifest_and_hardware(make_run: MakeRun) -> None:
+    text = "\n".join(note.text for note in build(make_run()).notes)
+    for words in (
+        "95 % cluster bootstrap by video",
+        "frames, 200 images of 100 people",
+        "memory 16 GiB",
+        f"seed 0, manifest {finished_run.manifest().hash[:12]}",
+        "2 checks passed",
+        "source-paste: the source face laid",
+    ):
+        assert words in text
+
+
+def test_headings_carry_unit_and_arrow() -> None:
+    assert Column("pose[x]", "Pose error", "deg", direction="down").heading == "Pose error (deg) ↓"
+    assert Column("ssim", "SSIM", direction="up").heading == "SSIM ↑"
+    assert Column("params", "Parameters").heading == "Parameters"
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"), [(None, 2, MISSING), (1.005, 1, "1.0"), (-0.004, 2, "0.00"), (-0.006, 2, "-0.01")]
+)
+def test_number(value: float | None, decimals: int, text: str) -> None:
+    assert tables.number(value, decimals) == text
+
+
+@given(st.floats(-1e6, 1e6), st.integers(0, 6))
+def test_a_printed_number_is_near_and_never_negative_zero(value: float, decimals: int) -> None:
+    text = tables.number(value, decimals)
+    assert abs(float(text) - value) <= 0.5000001 * 10**-decimals
+    assert not (text.startswith("-") and float(text) == 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, MISSING), (0, "0"), (999, "999"), (1000, "1.00 k"), (23_456_789, "23.5 M"), (999_600, "1.00 M"),
+     (9_996_000, "10.0 M"), (99_960_000, "100 M"), (102.4e9, "102 G"), (1.5e12, "1.50 T")],
+)  # fmt: skip
+def test_quantity(value: float | None, text: str) -> None:
+    assert tables.quantity(value) == text
+
+
+@given(st.integers(1000, 10**14))
+def test_a_quantity_keeps_three_digits(value: int) -> None:
+    digits, prefix = tables.quantity(value).split(" ")
+    factor = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[prefix]
+    assert abs(float(digits) * factor / value - 1) <= 0.0051
+    if factor < 1e12:
+        assert 1 <= float(digits) < 1000
+
+
+def test_names_split_into_base_and_protocol() -> None:
+    assert glossary.base("pose[mediapipe,yaw]") == glossary.base("pose") == "pose"
+    assert glossary.words("pose[mediapipe, yaw]") == ("mediapipe", "yaw")
+    assert glossary.words("pose") == ()

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import finished_run
+import pytest
+from rich.console import Console
+
+from reports import read, tables, terminal
+
+MakeRun = Callable[..., Path]
+
+
+def shown(folder: Path, width: int, details: bool = True, colour: bool = False) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=colour, color_system="truecolor" if colour else None)
+    terminal.show(read.run(folder), console, details)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+@pytest.mark.parametrize("n_failed", [0, 2])
+def test_no_number_is_cut_or_folded_at_any_width(make_run: MakeRun, width: int, n_failed: int) -> None:
+    folder = make_run(finished_run.results(n_failed=n_failed))
+    text = shown(folder, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    table = tables.build(read.run(folder))
+    for (_, name), cell in table.cells.items():
+        if "worst" not in name:
+            assert cell.text in text
+            assert cell.interval in text
+    for column in table.key:
+        if column.worst_of:
+            assert all(table.cell(row, column).text in text for row in table.rows)
+
+
+def test_the_demo_reads_at_a_hundred_columns_without_stacking(make_run: MakeRun) -> None:
+    methods = ["target-copy", "re-encode", "source-paste", "faceswap"]
+    content = finished_run.results(methods, n_failed=0)
+    for score in content["scores"]:
+        score["low"] = max(score["low"], 0.0)
+    lines = shown(make_run(content), 100).splitlines()
+    assert sum(line.startswith("target-copy") for line in lines) == 1
+    assert sum("target-copy" in line and "faceswap" in line for line in lines) == 1
+
+
+def test_details_can_be_left_out(make_run: MakeRun) -> None:
+    folder = make_run()
+    assert "Background L1" in shown(folder, 100)
+    assert "Background L1" not in shown(folder, 100, details=False)
+
+
+def test_alarms_are_loud_and_last(make_run: MakeRun) -> None:
+    content = finished_run.results()
+    content["checks"] = [{"name": "target-copy keeps the pose", "ok": False, "detail": "3.1 deg"}]
+    last = shown(make_run(content), 200, colour=True).strip().splitlines()[-1]
+    assert "CHECK FAILED: target-copy keeps the pose" in last
+    assert "\x1b[1;37;41m" in last
+
+
+def test_names_are_text_and_never_markup(make_run: MakeRun) -> None:
+    content = finished_run.results(["target-copy", "[red]evil[/red]"])
+    assert "[red]evil[/red]" in shown(make_run(content, examples=0), 100)
+
+
+def test_a_very_narrow_console_still_shows_every_method(make_run: MakeRun) -> None:
+    text = shown(make_run(), 40)
+    assert all(method in text for method in finished_run.METHODS)
