@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 JPEG_QUALITY = 90
 """Of ``re-encode``; chroma is subsampled 4:2:0 as in nearly all video."""
 
+SEEN_PX, FADE_PX = 200, 16
+"""Half the side of the ArcFace crop in the FFHQ template at 512, whose middle it shares, and the fade around it."""
+
 
 class Control:
     """A swapper whose image is a fixed function of source and target.
@@ -26,11 +29,15 @@ class Control:
     Args:
         card: the card it is loaded under.
         image: source and target, ``(B, 3, H, W)`` RGB in ``[0, 1]`` each, to image in the target's geometry.
+        mask: image to ``(B, 1, H, W)`` mask; without one a whole frame replaces the target's.
     """
 
-    def __init__(self, card: SwapperCard, image: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def __init__(
+        self, card: SwapperCard, image: Callable[[Tensor, Tensor], Tensor], mask: Callable[[Tensor], Tensor] | None
+    ) -> None:
         self._card = card
         self._image = image
+        self._mask = mask
 
     @property
     def card(self) -> SwapperCard:
@@ -38,15 +45,23 @@ class Control:
         return self._card
 
     def swap(self, source: Tensor, target: Tensor) -> Swap:
-        """See `hifibench.contracts.Swapper.swap`; never fails.
-
-        The mask is left to the harness: a whole frame replaces the target's, an aligned crop is blended in.
-        """
-        return Swap(image=self._image(source, target), mask=None, status=(Status.OK,) * len(target))
+        """See `hifibench.contracts.Swapper.swap`; never fails."""
+        image = self._image(source, target)
+        return Swap(image, None if self._mask is None else self._mask(image), (Status.OK,) * len(target))
 
     def cost(self) -> Cost:
         """No network, no parameters."""
         return Cost(params_trainable=0, params_frozen=0, macs=None)
+
+
+def _seen_by_recognisers(image: Tensor) -> Tensor:
+    """Mask of the square that an ArcFace crop shows, so that a recogniser sees the source and nothing else."""
+    import torch
+
+    side = image.shape[-1]
+    off = (torch.arange(side, dtype=image.dtype, device=image.device) - (side - 1) / 2).abs() * 512 / side
+    line = (1 - (off - SEEN_PX) / FADE_PX).clamp(0, 1)
+    return (line[:, None] * line).expand(len(image), 1, side, side).clone()
 
 
 def _jpeg(source: Tensor, target: Tensor) -> Tensor:
@@ -66,9 +81,13 @@ def _jpeg(source: Tensor, target: Tensor) -> Tensor:
     return stacked.to(device=target.device, dtype=torch.float32) / 255
 
 
-def _plugin(card: SwapperCard, image: Callable[[Tensor, Tensor], Tensor]) -> SwapperPlugin:
+def _plugin(
+    card: SwapperCard,
+    image: Callable[[Tensor, Tensor], Tensor],
+    mask: Callable[[Tensor], Tensor] | None = None,
+) -> SwapperPlugin:
     def load(device: str) -> Swapper:
-        return Control(card, image)
+        return Control(card, image, mask)
 
     return SwapperPlugin(card=card, load=load)
 
@@ -88,13 +107,15 @@ target_copy = _plugin(
 source_paste = _plugin(
     SwapperCard(
         name="source-paste",
-        summary="Reference: the source's aligned face pasted onto the target's",
+        summary="Reference: all of the source's face that a recogniser sees, pasted onto the target's",
         source=Crop("ffhq", 512),
         target=Crop("ffhq", 512),
         kind="reference",
-        limits="Aligned by five points and blended by the harness's mask: identity at its ceiling, pose the source's.",
+        limits="Aligned by five points, pasted as a square: identity at its ceiling; pose and expression the source's.",
+        version=2,
     ),
     lambda source, target: source.clone(),
+    _seen_by_recognisers,
 )
 
 re_encode = _plugin(

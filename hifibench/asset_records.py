@@ -91,7 +91,6 @@ class Asset:
         role: what it is for.
         licence: its terms.
         sources: where it comes from, in the order they are tried.
-        demo: whether ``hifibench run demo`` needs it.
     """
 
     name: str
@@ -101,4 +100,3 @@ class Asset:
     role: str
     licence: Licence
     sources: tuple[Source, ...]
-    demo: bool = True

@@ -15,8 +15,12 @@ _Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="A
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Plain lines instead of progress bars.")]
 
 
-def _demo() -> list[str]:
-    return [asset.name for asset in assets.catalogue().values() if asset.demo]
+def _needed() -> list[str]:
+    """What the demo opens."""
+    from hifibench.needs import of_suite
+    from hifibench.suite import load
+
+    return of_suite(load("demo"))
 
 
 @app.command("list")
@@ -25,14 +29,19 @@ def list_assets() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from hifibench import registry
     from hifibench.fetching import megabytes
+    from hifibench.needs import of_suite
+    from hifibench.suite import load
 
     table = Table("name", "size", "state", "needed for", "licence")
     for column in table.columns[:3]:
         column.no_wrap = True
+    needs = {name: of_suite(load(name)) for name in registry.suites.names()}
     for asset in assets.catalogue().values():
         licence = f"{asset.licence.terms} (RESEARCH ONLY)" if asset.licence.research_only else asset.licence.terms
-        needed_for = f"{'demo' if asset.demo else 'on request'}: {asset.role}"
+        suites = [name for name, needed in needs.items() if asset.name in needed]
+        needed_for = f"{', '.join(suites) or 'on request'}: {asset.role}"
         table.add_row(asset.name, megabytes(asset.size), assets.state(asset.name), needed_for, licence)
     # Where no terminal sets the width, rows stay whole: nothing is to be cut from what a program reads.
     console = Console()
@@ -45,7 +54,7 @@ def list_assets() -> None:
 @app.command()
 def fetch(names: _Names = None, quiet: _Quiet = False) -> None:
     """Fetch assets into the cache."""
-    chosen = names or _demo()
+    chosen = names or _needed()
     assets.ensure(chosen, quiet=quiet)
     typer.echo(f"{len(chosen)} assets are in {assets.cache_root()}")
 
@@ -54,9 +63,10 @@ def fetch(names: _Names = None, quiet: _Quiet = False) -> None:
 def verify(names: _Names = None) -> None:
     """Read every byte of the assets in the cache again and compare their hashes."""
     states = assets.verify(names or assets.catalogue())
+    wanted = names or _needed()
     wrong = []
     for name, state in states.items():
-        optional = not names and not assets.catalogue()[name].demo
+        optional = name not in wanted
         typer.echo(f"{state:8} {name}")
         if state is assets.State.CORRUPT or (state is assets.State.ABSENT and not optional):
             wrong.append(name)

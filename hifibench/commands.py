@@ -11,6 +11,7 @@ from rich.table import Table
 from hifibench import registry, suite
 from hifibench.device import choose
 from hifibench.errors import UsageError
+from hifibench.needs import of_suite
 from hifibench.suite import FileData, Suite
 
 
@@ -51,7 +52,7 @@ def run_suite(
 
     share = Shard.parse(shard)
     out = out or Path("runs") / chosen.name
-    assets.ensure(needed_assets(chosen), quiet=quiet)
+    assets.ensure(of_suite(chosen), quiet=quiet)
     done = run(
         chosen,
         out,
@@ -64,20 +65,6 @@ def run_suite(
     if done.results is None:
         return
     show_report(out)
-
-
-def needed_assets(chosen: Suite) -> list[str]:
-    """The asset files that a run of a suite opens."""
-    names = ["yunet"]
-    for expert in chosen.experts():
-        names.extend(registry.experts.get(expert).card.assets)
-    for method in chosen.methods:
-        names.extend(registry.swappers.get(method).card.assets)
-    if not isinstance(chosen.data, FileData):
-        from hifibench.data import portraits
-
-        names.extend(portraits.ASSETS)
-    return list(dict.fromkeys(names))
 
 
 def show_report(folder: Path) -> None:

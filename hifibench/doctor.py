@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from hifibench import __version__, assets, registry, suite
-from hifibench.commands import needed_assets
 from hifibench.errors import HifibenchError
+from hifibench.needs import of_suite
 
 _PACKAGES = (
     "torch", "onnxruntime", "openvino", "mediapipe", "dlib-bin", "opencv-contrib-python", "numpy", "pandas",
@@ -71,7 +71,7 @@ def _suites() -> list[tuple[str, str]]:
     rows = []
     for name in registry.suites.names():
         try:
-            needed = needed_assets(suite.load(name))
+            needed = of_suite(suite.load(name))
         except HifibenchError as error:
             rows.append((name, f"cannot run: {error}"))
             continue

@@ -137,8 +137,8 @@ class Swap:
     Attributes:
         image: ``(B, 3, H, W)`` float32 RGB in ``[0, 1]``, in the geometry of the target crop. Rows whose status
             is not ``OK`` are ignored.
-        mask: ``(B, 1, H, W)`` float32 in ``[0, 1]``, 1 where the swap replaces the target, or ``None`` when the
-            harness is to blend with its own soft face mask.
+        mask: ``(B, 1, H, W)`` float32 in ``[0, 1]``, 1 where the swap replaces the target. ``None`` lets the harness
+            blend with its own soft face mask; on whole frames it replaces all of the target.
         status: one `Status` per row.
     """
 
@@ -184,7 +184,8 @@ class Observed:
     Attributes:
         pairs: one row per pair: ``pair, source, target, source_id, target_id, video`` (``video`` is the target's,
             the cluster of the intervals).
-        swap: expert -> output name -> array ``(n, …)`` seen on the swapped frames; NaN rows where it failed.
+        swap: expert -> output name -> array ``(n, …)`` seen on the swapped frames; NaN rows where it failed. The face
+            itself stands under ``detector``: ``box`` (n, 4), ``landmarks`` (n, 5, 2), ``score`` (n, 1).
         source: the same for the source images.
         target: the same for the target images.
         galleries: name -> `Gallery`.

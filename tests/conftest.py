@@ -51,7 +51,7 @@ def empty_cache(tmp_path: Path) -> Mapping[str, str]:
     """An environment whose cache holds the asset files and nothing else: no portrait, no observation."""
     from hifibench import assets
 
-    assets.path("yunet")
+    assets.path("scrfd-500m")
     cache = tmp_path / "cache"
     cache.mkdir()
     (cache / "assets").symlink_to(assets.cache_root() / "assets")

@@ -462,14 +462,14 @@ def test_a_process_killed_while_unpacking_is_made_good_without_a_download(tmp_pa
 
 
 def test_an_unknown_asset_is_met_with_the_nearest_name() -> None:
-    with pytest.raises(UsageError, match=r"Unknown asset 'yunnet'\. Did you mean 'yunet'"):
-        assets.path("yunnet")
+    with pytest.raises(UsageError, match=r"Unknown asset 'edgefase-s'\. Did you mean 'edgeface-s'"):
+        assets.path("edgefase-s")
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HIFIBENCH_CACHE", str(tmp_path / "chosen"))
     assert assets.cache_root() == tmp_path / "chosen"
-    assert assets.state("yunet") is State.ABSENT
+    assert assets.state("edgeface-s") is State.ABSENT
     assert not (tmp_path / "chosen").exists()
     monkeypatch.setenv("HIFIBENCH_CACHE", "relative")
     assert assets.cache_root() == Path.cwd() / "relative"
@@ -490,4 +490,4 @@ def test_the_catalogue_is_sound() -> None:
                 assert source.origin.version in source.origin.filename
                 assert source.member.rsplit("/", 1)[-1] == row.filename
     with pytest.raises(TypeError):
-        catalogue["new"] = catalogue["yunet"]  # type: ignore[index]
+        catalogue["new"] = catalogue["edgeface-s"]  # type: ignore[index]

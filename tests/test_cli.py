@@ -63,7 +63,7 @@ def test_listings(cli: Cli, what: str, names: list[str]) -> None:
         (("swap", "none.png", "none.png", "-o", "x.png"), "none.png"),
         (("swap", "none.png", "none.png", "-o", "x.gif"), ".png"),
         (("swap", "none.png", "none.png", "-o", "x.png", "--method", "x"), "Unknown method"),
-        (("assets", "fetch", "yunnet"), "Did you mean 'yunet'"),
+        (("assets", "fetch", "edgefase-s"), "Did you mean 'edgeface-s'"),
         (("report", "none"), "none"),
     ],
 )
@@ -113,5 +113,5 @@ def test_of_several_faces_the_one_used_is_said(tmp_path: Path, cli: Cli, portrai
 
 def test_the_doctor_names_packages_cache_and_suites(tmp_path: Path, cli: Cli) -> None:
     done = cli("doctor", env={"HIFIBENCH_CACHE": str(tmp_path / "nothing"), "HIFIBENCH_OFFLINE": "1"})
-    for word in ("torch", "cache", "demo", "to fetch", "yunet"):
+    for word in ("torch", "cache", "demo", "to fetch", "scrfd-500m"):
         assert word in done.stdout

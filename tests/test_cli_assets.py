@@ -8,8 +8,10 @@ from typer.testing import CliRunner
 from hifibench import assets
 from hifibench.cli_assets import app
 from hifibench.errors import MissingError, UsageError
+from hifibench.needs import of_suite
+from hifibench.suite import load
 
-DEMO = [name for name, asset in assets.catalogue().items() if asset.demo]
+DEMO = of_suite(load("demo"))
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +55,8 @@ def test_fetch_means_what_the_demo_needs_unless_assets_are_named() -> None:
     shown = CliRunner().invoke(app, ["fetch"])
     assert isinstance(shown.exception, MissingError)
     missing = [name for name in assets.catalogue() if f"The asset {name!r}" in str(shown.exception)]
-    assert missing == DEMO
+    assert sorted(missing) == sorted(DEMO)
     shown = CliRunner().invoke(app, ["fetch", "--quiet", "facenet"])
-    assert "The asset 'facenet'" in str(shown.exception) and "yunet" not in str(shown.exception)
+    assert "The asset 'facenet'" in str(shown.exception) and "scrfd-500m" not in str(shown.exception)
     shown = CliRunner().invoke(app, ["fetch", "facenett"])
     assert isinstance(shown.exception, UsageError) and "Did you mean 'facenet'?" in str(shown.exception)

@@ -6,7 +6,6 @@ A kind of data offers two things: a plan (suite data -> `Manifest`) and a way fr
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from hifibench.errors import UsageError
 from hifibench.records import Frame, ImageRef, Manifest

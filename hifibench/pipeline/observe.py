@@ -30,7 +30,8 @@ R = TypeVar("R")
 Seen = dict[str, dict[str, Floats]]
 """Expert -> output -> array of one image; an expert that saw no face is absent."""
 
-DETECTOR = Detector.card.name
+DETECTOR = "detector"
+"""Under this name stands the face itself, whichever network finds it: a metric need not know."""
 
 
 @dataclass(frozen=True)

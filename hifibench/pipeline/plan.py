@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import hifibench
-from hifibench import assets, data, registry
+from hifibench import assets, data
 from hifibench.errors import UsageError
 from hifibench.files import atomic_path
+from hifibench.needs import of_suite
 from hifibench.pipeline.store import RunFolder, read_json, sweep, write_once
 from hifibench.records import Manifest
 from hifibench.suite import Suite
@@ -113,8 +114,6 @@ def pairs_table(manifest: Manifest) -> Any:
 
 def licences(suite: Suite) -> list[dict[str, Any]]:
     """Asset by asset, under what terms the networks of a suite may be used."""
-    names: list[str] = [name for expert in suite.experts() for name in registry.experts.get(expert).card.assets]
-    names += [name for method in suite.methods for name in registry.swappers.get(method).card.assets]
     catalogue = assets.catalogue()
     return [
         {
@@ -122,8 +121,7 @@ def licences(suite: Suite) -> list[dict[str, Any]]:
             "licence": catalogue[name].licence.terms,
             "research_only": catalogue[name].licence.research_only,
         }
-        for name in sorted(set(names))
-        if name in catalogue
+        for name in sorted(of_suite(suite))
     ]
 
 

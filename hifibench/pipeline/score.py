@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from hifibench import data, registry
 from hifibench.contracts import ExpertCard, Metric
 from hifibench.errors import MissingError
+from hifibench.faces.detect import Detector
 from hifibench.files import atomic_path
 from hifibench.pipeline.observe import DETECTOR
 from hifibench.pipeline.plan import pairs_table
@@ -198,7 +199,7 @@ def _results(
             for name, members in manifest.galleries.items()
         },
         "protocol": {
-            "detector": DETECTOR,
+            "detector": Detector.card.name,
             "face rule": "originals: the largest, most central face; swaps: the face that overlaps the target's most",
             "identity map": "as the manifest names people",
             "intervals": f"95 % cluster bootstrap by video, {suite.draws} draws, {len(set(clusters))} videos",
@@ -233,7 +234,9 @@ def _results(
             for method in suite.methods
             for one in scores[method].values()
         ],
-        "checks": [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in checks],
+        "checks": [
+            {"name": check.name, "ok": check.ok, "skipped": check.skipped, "detail": check.detail} for check in checks
+        ],
     }
 
 

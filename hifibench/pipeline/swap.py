@@ -135,8 +135,8 @@ def _paste(swapper: Swapper, job: Job, matrix: align.Matrix, swap: Swap, row: in
     image = np.clip(swap.image[row].float().cpu().numpy(), 0.0, 1.0)
     mask = None if swap.mask is None else np.clip(swap.mask[row, 0].float().cpu().numpy(), 0.0, 1.0)
     crop = swapper.card.target
-    if crop.template == "frame" and mask is None:
-        frame = align.hwc(image)
+    if crop.template == "frame":
+        frame = align.hwc(image if mask is None else mask * image + (1 - mask) * align.chw(job.target))
     else:
         frame = paste.paste_back(job.target, image, matrix, paste.soft_mask(crop) if mask is None else mask)
     return Swapped(frame, Status.OK)

@@ -8,8 +8,11 @@ import torch
 from PIL import Image
 
 from baselines import controls
-from hifibench.contracts import Swapper
+from hifibench.contracts import Crop, Swapper
+from hifibench.faces import templates
 from hifibench.faces.align import chw, hwc
+from hifibench.faces.detect import Detector
+from hifibench.pipeline.swap import Job, swap_jobs
 from hifibench.records import Status
 
 ALL = [controls.target_copy, controls.source_paste, controls.re_encode]
@@ -48,8 +51,20 @@ def test_source_paste_is_the_source_in_a_crop_aligned_like_the_targets():
     source, target = torch.rand(2, 3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     swap = controls.source_paste.load("cpu").swap(source, target)
     assert torch.equal(swap.image, source)
-    assert swap.mask is None
     assert len(swap.status) == 3
+
+
+def test_source_paste_shows_a_recogniser_the_source_and_nothing_else(portrait):
+    source, target = portrait(2_000_000_001), portrait(2_000_000_002)
+    detector = Detector()
+    faces = [detector.choose(frame) for frame in (source, target)]
+    (done,) = swap_jobs(controls.source_paste.load("cpu"), [Job(source, faces[0], target, faces[1])])
+    seen, _ = templates.take(source, faces[0], Crop("arcface", 112))
+    # The target's landmarks say where the source's aligned face went.
+    shown, _ = templates.take(done.frame, faces[1], Crop("arcface", 112))
+    assert np.abs(shown - seen).mean() < 0.04
+    assert np.abs(templates.take(target, faces[1], Crop("arcface", 112))[0] - seen).mean() > 0.1
+    np.testing.assert_array_equal(done.frame[:8], target[:8])
 
 
 def test_re_encode_is_jpeg_90_of_the_target(frames):

@@ -71,6 +71,18 @@ def test_whole_frames_come_one_by_one_and_go_back_exactly() -> None:
         np.testing.assert_array_equal(result.frame, one.target)
 
 
+def test_a_mask_on_whole_frames_blends_pixel_by_pixel() -> None:
+    def left_half(source: Tensor, target: Tensor) -> Swap:
+        mask = torch.zeros_like(target[:, :1])
+        mask[..., : mask.shape[-1] // 2] = 1
+        return Swap(torch.ones_like(target), mask, (Status.OK,))
+
+    (done,) = swap_jobs(Fake(left_half, "frame", 0), [job(0)])
+    assert done.frame is not None
+    assert (done.frame[:, :105] == 255).all()
+    np.testing.assert_array_equal(done.frame[:, 105:], job(0).target[:, 105:])
+
+
 def test_a_missing_face_never_reaches_the_swapper() -> None:
     fake = Fake(lambda s, t: t)
     done = swap_jobs(fake, [job(0, source_face=None), job(1), job(2, target_face=None)])

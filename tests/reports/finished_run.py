@@ -68,7 +68,7 @@ def results(methods: Sequence[str] = tuple(METHODS), n_failed: int = 2) -> dict[
         "n_pairs": 100,
         "galleries": {"frames": {"images": 200, "identities": 100}, "sources": {"images": 100, "identities": 100}},
         "protocol": {
-            "detector": "yunet",
+            "detector": "scrfd",
             "identity map": "one person per video",
             "intervals": "95 % cluster bootstrap by video, 1000 draws",
         },

@@ -37,7 +37,7 @@ def tiny_size() -> Metric:
     """Height of the face box on the swap, relative to the target's."""
 
     def compute(observed: Observed) -> object:
-        swap, target = observed.swap["yunet"]["box"], observed.target["yunet"]["box"]
+        swap, target = observed.swap["detector"]["box"], observed.target["detector"]["box"]
         return (swap[:, 3] - swap[:, 1]) / (target[:, 3] - target[:, 1])
 
     return Metric("tiny_size", "Height", "", "up", (), compute)  # type: ignore[arg-type]

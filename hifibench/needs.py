@@ -1,0 +1,22 @@
+"""Which asset files a suite opens, as the cards of its experts and methods name them."""
+
+from __future__ import annotations
+
+from hifibench import registry
+from hifibench.suite import FileData, Suite
+
+
+def of_suite(suite: Suite) -> list[str]:
+    """Names of all asset files that a run of the suite opens, each once; loads no network."""
+    from hifibench.faces.detect import Detector
+
+    names = list(Detector.card.assets)
+    for expert in suite.experts():
+        names.extend(registry.experts.get(expert).card.assets)
+    for method in suite.methods:
+        names.extend(registry.swappers.get(method).card.assets)
+    if not isinstance(suite.data, FileData):
+        from hifibench.data import portraits
+
+        names.extend(portraits.ASSETS)
+    return list(dict.fromkeys(names))
