@@ -220,6 +220,7 @@ class Metric:
             an unbounded error: then the largest value of the run counts.
         decimals: digits after the point in tables.
         group: metrics of one group stand together in a table.
+        rate: every pair's value is 0 or 100; such a share has an interval of its own where a bootstrap has none.
     """
 
     name: str
@@ -231,3 +232,4 @@ class Metric:
     worst: float | None = None
     decimals: int = 2
     group: str = ""
+    rate: bool = False

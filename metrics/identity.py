@@ -88,6 +88,7 @@ def id_retrieval(recogniser: str, gallery: str, top: str) -> Metric:
         worst=0.0,
         decimals=1,
         group="identity",
+        rate=True,
     )
 
 

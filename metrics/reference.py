@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import isfinite
 
 from hifibench.contracts import Metric
 from hifibench.records import Score
 from metrics.identity import TOPS
 from metrics.inputs import base, words
-from metrics.statistics import Interval, wilson
 
 TARGET_COPY, RE_ENCODE, SOURCE_PASTE, TRUTH = "target-copy", "re-encode", "source-paste", "truth"
 
@@ -133,12 +132,12 @@ def _targets_are_at_chance(
             # In a gallery of a few people the k nearest say nothing.
             if chance <= 50.0:
                 said = f"{method} {_said(metric, score)} (chance {chance:.1f} %)"
-                yield _rate(score).low <= chance + CHANCE_SLACK, said
+                yield score.low <= chance + CHANCE_SLACK, said
 
 
 def _source_paste_is_at_the_ceiling(scores: Scores, metrics: Sequence[Metric]) -> Iterator[Finding]:
     for metric, score in _scored(scores, SOURCE_PASTE, metrics, ("id_retrieval",)):
-        yield _rate(score).high >= CEILING, _said(metric, score)
+        yield score.high >= CEILING, _said(metric, score)
 
 
 def _source_paste_leads(scores: Scores, metrics: Sequence[Metric]) -> Iterator[Finding]:
@@ -148,9 +147,9 @@ def _source_paste_leads(scores: Scores, metrics: Sequence[Metric]) -> Iterator[F
             method: score for method in others for _, score in _scored(scores, method, [metric], ("id_retrieval",))
         }
         if rates:
-            best = max(rates, key=lambda method: _rate(rates[method]).low)
+            best = max(rates, key=lambda method: rates[method].low)
             said = f"{_said(metric, paste)} against {rates[best].value:.1f} % of {best}"
-            yield _rate(rates[best]).low <= _rate(paste).high, said
+            yield rates[best].low <= paste.high, said
 
 
 def _source_paste_turns_the_head(scores: Scores, metrics: Sequence[Metric]) -> Iterator[Finding]:
@@ -186,14 +185,6 @@ def _chance(metric: Metric, galleries: Mapping[str, int]) -> float:
     # The target is itself one of the frames, and its own nearest one: one place less is left to luck.
     places = TOPS[top] - (gallery == "frames")
     return min(100.0, 100.0 * places / max(1, galleries.get(gallery, 1)))
-
-
-def _rate(score: Score) -> Interval:
-    """The wider of the bootstrap and the Wilson interval of a rate, in %; the former has no width at 0 and 100 %."""
-    scored = score.n - score.n_failed
-    rate = wilson(round(score.value / 100.0 * scored), scored) if scored else Interval(nan, nan)
-    ends = [end for end in (100.0 * rate.low, 100.0 * rate.high, score.low, score.high) if isfinite(end)]
-    return Interval(min(ends), max(ends))
 
 
 def _said(metric: Metric, score: Score) -> str:

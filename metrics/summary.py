@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hifibench.contracts import Metric
 from hifibench.records import Score
-from metrics.statistics import cluster_bootstrap, mean
+from metrics.statistics import Interval, cluster_bootstrap, mean, wilson
 
 
 def summarise(
@@ -74,10 +74,31 @@ def summarise_all(
     if values.ndim != 2 or not values.shape[1] == len(metrics) == len(worst):
         raise ValueError(f"values {values.shape}, {len(metrics)} metrics, {len(worst)} worst values: one per column")
     low, high = cluster_bootstrap(values, clusters, seed=seed, draws=draws)
-    return [
-        _score(metric, column, float(low[i]), float(high[i]), worst[i] if metric.worst is None else metric.worst)
-        for i, (metric, column) in enumerate(zip(metrics, values.T, strict=True))
-    ]
+    names = np.asarray(clusters)
+    scores = []
+    for i, (metric, column) in enumerate(zip(metrics, values.T, strict=True)):
+        ends = Interval(float(low[i]), float(high[i]))
+        if metric.rate:
+            ends = _rate_interval(column, names, ends)
+        scores.append(_score(metric, column, *ends, worst[i] if metric.worst is None else metric.worst))
+    return scores
+
+
+def _rate_interval(values: NDArray[np.float64], clusters: NDArray[Any], bootstrap: Interval) -> Interval:
+    """The interval of a rate in %: Wilson's where no two pairs share a video, else the bootstrap's.
+
+    At 0 and 100 % all draws are equal, and a bootstrap has no width whatever the number of videos: there Wilson's
+    interval stands in, with the videos as trials, as if the pairs of one video always fell alike.
+    """
+    scored = np.isfinite(values)
+    successes, videos = int((values[scored] == 100).sum()), len(np.unique(clusters[scored]))
+    if videos == scored.sum():
+        rate = wilson(successes, videos)
+    elif successes in (0, scored.sum()):
+        rate = wilson(videos if successes else 0, videos)
+    else:
+        return bootstrap
+    return Interval(100 * rate.low, 100 * rate.high)
 
 
 def _score(metric: Metric, values: NDArray[np.float64], low: float, high: float, worst: float) -> Score:

@@ -202,7 +202,8 @@ def _results(
             "detector": Detector.card.name,
             "face rule": "originals: the largest, most central face; swaps: the face that overlaps the target's most",
             "identity map": "as the manifest names people",
-            "intervals": f"95 % cluster bootstrap by video, {suite.draws} draws, {len(set(clusters))} videos",
+            "intervals": f"95 % cluster bootstrap by video, {suite.draws} draws, {len(set(clusters))} videos; "
+            "Wilson for rates of one pair a video, or of 0 and 100 %",
             **data.notes(suite.data, manifest),
         },
         "methods": [_method(folder, manifest, name, cards[name]) for name in suite.methods],

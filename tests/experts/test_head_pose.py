@@ -13,10 +13,10 @@ from hifibench.records import Frame
 
 SEEDS = (21, 22, 23, 24)
 PLUGINS = [landmarker.mediapipe, reconstruction.tddfa]
-# Largest error of the mean over four portraits: about twice the standard error of the limits on the cards.
-FLOOR_DEG = {"mediapipe": (0.8, 0.8, 0.4), "3ddfa": (1.2, 1.2, 1.0)}
+# Largest error of the mean over four portraits, yaw, pitch, roll: two to three standard errors by the cards' limits.
+FLOOR_DEG = {"mediapipe": (0.8, 0.8, 0.4), "3ddfa": (1.5, 1.5, 1.0)}
 # What part of a head's turn is read, yaw and pitch, as on the cards.
-GAIN = {"mediapipe": (0.8, 0.9), "3ddfa": (0.9, 0.8)}
+GAIN = {"mediapipe": (0.8, 0.8), "3ddfa": (0.9, 0.8)}
 
 
 @pytest.fixture(scope="module", params=PLUGINS, ids=lambda plugin: plugin.card.name)
@@ -58,9 +58,9 @@ def test_a_mirrored_picture_negates_yaw_and_roll_and_keeps_pitch(expert, portrai
 @pytest.mark.parametrize("axis", [0, 1], ids=["yaw", "pitch"])
 def test_a_head_turned_by_a_known_angle_reads_that_angle_within_the_stated_gain(expert, portrait, crops, axis) -> None:
     gains = []
-    for seed in SEEDS[:2]:
+    for seed in SEEDS[:3]:
         head = head_of(portrait(seed))
-        angles = np.array([-15, 0, 15])
+        angles = np.array([-30, 0, 30])
         seen = poses(expert, crops, [draw(head, np.eye(3)[axis] * angle) for angle in angles])
         gains.append(np.polyfit(angles, seen[:, axis], 1)[0])
     assert np.mean(gains) == pytest.approx(GAIN[expert.card.name][axis], abs=0.15)

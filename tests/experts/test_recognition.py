@@ -70,8 +70,7 @@ def test_wrong_crops_are_refused(expert: Expert) -> None:
         expert.observe(np.zeros((1, 3, 64, 64), np.float32))
 
 
-def test_dlib_agrees_with_its_own_chip_from_landmarks(portrait, crops) -> None:
-    """The `dlib` template stands in for dlib's own alignment: its descriptor of dlib's own chip must be close."""
+def test_dlib_gets_rgb_bytes_as_its_own_interface_takes_them(portrait, crops) -> None:
     import dlib
 
     network = dlib.face_recognition_model_v1(str(assets.path("dlib-resnet")))

@@ -45,7 +45,7 @@ def test_points_are_millimetres_of_the_canonical_head() -> None:
 
 def test_a_wider_jaw_is_seen_and_a_moved_mouth_is_not() -> None:
     base, moved = mesh(), mesh()
-    wide, twin = HALVES[[row for row, (right, _) in enumerate(HALVES) if right == 379][0]]
+    wide, twin = HALVES[HALVES[:, 0] == 379][0]
     moved[wide, 0] += 0.5
     moved[twin, 0] -= 0.5
     moved[[13, 14, 61, 291]] += 1

@@ -7,6 +7,7 @@ import pytest
 from hifibench import registry
 from hifibench.records import Score
 from metrics.reference import check_order
+from metrics.statistics import wilson
 
 NAMES = (
     "id_retrieval[edgeface,sources,top1]",
@@ -100,8 +101,8 @@ def test_sources_and_targets_exchanged_are_noticed():
 
 def test_few_pairs_leave_room_for_luck():
     name = NAMES[0]
-    few = {"target-copy": {name: Score(name, 25.0, nan, nan, 4, 0, 25.0)}}
-    many = {"target-copy": {name: Score(name, 25.0, nan, nan, 400, 0, 25.0)}}
+    few = {"target-copy": {name: Score(name, 25.0, *(100 * end for end in wilson(1, 4)), 4, 0, 25.0)}}
+    many = {"target-copy": {name: Score(name, 25.0, *(100 * end for end in wilson(100, 400)), 400, 0, 25.0)}}
     assert check_order(few, METRICS, GALLERIES)[CHANCE].ok
     assert not check_order(many, METRICS, GALLERIES)[CHANCE].ok
 

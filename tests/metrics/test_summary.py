@@ -4,6 +4,7 @@ from math import isnan
 
 import numpy as np
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from metrics.identity import id_leak, id_retrieval
 from metrics.pose import pose
@@ -72,3 +73,35 @@ def test_the_order_of_pairs_changes_no_bit_of_a_score():
 def test_columns_without_a_metric_are_refused():
     with pytest.raises(ValueError, match=r"values \(4, 2\), 1 metrics"):
         summarise_all([POSE], np.zeros((4, 2)), VIDEOS, seed=0)
+
+
+@pytest.mark.parametrize(("values", "videos"), [([100, 0, 100, 100], "abcd"), ([0, 0, 0], "abc"), ([100, 100], "ab")])
+def test_a_rate_of_one_pair_a_video_has_wilsons_interval(values, videos):
+    score = summarise(id_retrieval("edgeface", "sources", "top1"), np.array(values, float), list(videos), seed=0)
+    low, high = proportion_confint(values.count(100), len(values), method="wilson")
+    assert (score.low, score.high) == pytest.approx((100 * low, 100 * high), abs=1e-9)
+    assert score.high - score.low > 10
+
+
+def test_a_rate_of_zero_or_all_has_the_width_that_its_videos_allow():
+    metric = id_retrieval("edgeface", "sources", "top1")
+    videos = np.repeat(["a", "b", "c", "d", "e"], 20)
+    for value in (0.0, 100.0):
+        score = summarise(metric, np.full(100, value), videos, seed=0)
+        low, high = proportion_confint(5 * value / 100, 5, method="wilson")
+        assert (score.low, score.high) == pytest.approx((100 * low, 100 * high), abs=1e-9)
+
+
+def test_a_rate_over_clusters_keeps_the_cluster_bootstrap():
+    metric = id_retrieval("edgeface", "sources", "top1")
+    values, videos = np.repeat([100.0, 0.0, 100.0, 100.0], 10), np.repeat(list("abcd"), 10)
+    bounds = cluster_bootstrap(values, videos, seed=0)
+    score = summarise(metric, values, videos, seed=0)
+    assert (score.low, score.high) == (bounds.low, bounds.high)
+
+
+def test_failed_pairs_are_no_trials_of_a_rate():
+    metric = id_retrieval("edgeface", "sources", "top1")
+    with_failed = summarise(metric, np.array([100.0, 0.0, np.nan]), list("abc"), seed=0)
+    without = summarise(metric, np.array([100.0, 0.0]), list("ab"), seed=0)
+    assert (with_failed.low, with_failed.high) == (without.low, without.high)
