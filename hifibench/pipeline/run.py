@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +122,7 @@ class Stages:
         experts = [name for name in self._observer.cards if of != "images" or name not in self._comparisons]
         mark = read_json(self._folder.observations(of, "done", chunk).with_suffix(".json"))
         return mark == self._mark(of, chunk) and all(
-            self._folder.observations(of, name, chunk).exists() for name in experts
+            zipfile.is_zipfile(self._folder.observations(of, name, chunk)) for name in experts
         )
 
     def _mark(self, of: str, chunk: int) -> dict[str, Any]:
