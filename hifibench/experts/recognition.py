@@ -13,8 +13,9 @@ import numpy as np
 from hifibench import assets
 from hifibench.contracts import Crop, ExpertCard, ExpertPlugin
 from hifibench.experts.crops import checked, to_bytes
-from hifibench.experts.onnx import run_rows, session, to_torch
+from hifibench.experts.onnx import run_rows, to_torch
 from hifibench.experts.pool import Pool
+from hifibench.onnx_session import session
 from hifibench.records import Floats
 
 if TYPE_CHECKING:

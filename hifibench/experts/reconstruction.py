@@ -16,9 +16,10 @@ import numpy as np
 from hifibench import assets
 from hifibench.contracts import Crop, ExpertCard, ExpertPlugin
 from hifibench.experts.crops import checked
-from hifibench.experts.onnx import run_rows, session, to_torch
+from hifibench.experts.onnx import run_rows, to_torch
 from hifibench.faces.morphable import ArrayT, load_tddfa, project
 from hifibench.faces.pose import euler_deg, nearest_rotation
+from hifibench.onnx_session import session
 from hifibench.records import Floats
 from hifibench.unpickle import load_arrays
 

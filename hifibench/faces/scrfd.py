@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hifibench.onnx_session import session
 from hifibench.records import Frame
 
 _STRIDES = (8, 16, 32)
@@ -39,15 +40,7 @@ class Scrfd:
     """The network; may be shared by threads, and gives the same bits on any number of cores."""
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        onnxruntime.disable_telemetry_events()
-        options = onnxruntime.SessionOptions()
-        # One thread forms its sums in one order.
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors only
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = session(path)
         self._input = self._session.get_inputs()[0].name
         self._outputs = [f"{kind}_{stride}" for stride in _STRIDES for kind in ("score", "bbox", "kps")]
 

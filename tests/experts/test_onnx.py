@@ -10,7 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from hifibench import assets
 from hifibench.errors import UsageError
-from hifibench.experts.onnx import run_rows, session, to_torch
+from hifibench.experts.onnx import run_rows, to_torch
+from hifibench.onnx_session import session
 
 NETWORKS = [("w600k-mbf", 112), ("tddfa-mb1", 120)]
 

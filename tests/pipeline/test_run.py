@@ -113,7 +113,10 @@ def test_two_shares_side_by_side_end_as_one_process(whole: Path, tmp_path: Path,
 
 def test_an_interrupted_run_says_that_it_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hifibench", *SMALL, "--out", str(tmp_path / "run")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # A test run started in the background hands down a SIGINT that is ignored.
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    )
     while not (tmp_path / "run" / "run.json").exists():
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
