@@ -1,0 +1,53 @@
+"""The 3D shape-aware identity v_sid (paper, Sec. 3.1)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, cat
+
+from hifibench.hififace.config import Config
+
+
+class Coefficients(NamedTuple):
+    """What a 3D face model says of B faces.
+
+    Attributes:
+        identity: alpha, ``(B, layout.identity)``.
+        expression: beta, ``(B, layout.expression)``.
+        pose: ``(B, layout.pose)`` angles.
+    """
+
+    identity: Tensor
+    expression: Tensor
+    pose: Tensor
+
+
+def fuse(source: Coefficients, target: Coefficients) -> Coefficients:
+    """c_fuse: the source's identity with the target's expression and pose."""
+    return Coefficients(source.identity, target.expression, target.pose)
+
+
+def v_sid(c_fuse: Coefficients, v_id: Tensor, config: Config) -> Tensor:
+    """``concat(c_fuse, v_id)``; ``n3d`` takes v_id alone (Fig. 7).
+
+    Args:
+        c_fuse: see `fuse`.
+        v_id: ``(B, 512)`` identity vector of the source.
+        config: decides the variant and the layout.
+
+    Raises:
+        ValueError: the coefficients are those of another face model than the config's.
+    """
+    if config.variant == "n3d":
+        return v_id
+    layout = config.face_model
+    given = tuple(part.shape[1] for part in c_fuse)
+    if given != (layout.identity, layout.expression, layout.pose):
+        raise ValueError(f"c_fuse has {given} coefficients, the generator was made for {layout}")
+    return cat([*c_fuse, v_id], dim=1)
+
+
+def interpolate(source: Coefficients, target: Coefficients, a: float, b: float) -> Coefficients:
+    """psi_in = a psi_s + b psi_t of Fig. 11: identity between two faces, expression and pose the target's."""
+    return Coefficients(a * source.identity + b * target.identity, target.expression, target.pose)
