@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from hifibench.contracts import Crop
 from hifibench.errors import UsageError
 from hifibench.faces import align, templates
-from hifibench.records import Face, Floats, Frame
+from hifibench.records import Floats, Frame
 
-# The mean face in the coordinates of the FFHQ template at 512: the landmarks, the detector's mean box around them, and
-# an ellipse from mid forehead to chin that keeps to the inside of the mean face oval (MediaPipe's, 40 portraits).
-_BOX = (116.0, 96.0, 406.0, 465.0)
+# In the coordinates of the FFHQ template at 512, an ellipse from mid forehead to chin that keeps to the inside of the
+# mean face oval (MediaPipe's, 40 portraits).
 _MIDDLE = np.array([258.0, 302.0])
 _RADII = np.array([130.0, 158.0])
 # The part of the ellipse's radius, and of the crop's side, over which the mask fades.
@@ -40,12 +39,7 @@ def soft_mask(crop: Crop) -> Floats:
         raise UsageError("A swapper that works on whole frames has to give its own mask.")
     # A wide frame around the mean face, so that crops which stop at the frame's edge do not stop here.
     margin, side = 1024.0, 2560
-    mean = Face(
-        (np.array(_BOX) + margin).astype(np.float32),
-        (templates.FFHQ + margin).astype(np.float32),
-        1.0,
-    )
-    back = align.invert(templates.matrix(mean, crop, (side, side)))
+    back = align.invert(templates.matrix(templates.mean_face(margin), crop, (side, side)))
     grid = np.stack(np.meshgrid(np.arange(crop.size), np.arange(crop.size)), axis=-1)
     radius = np.linalg.norm((align.apply(back, grid) - margin - _MIDDLE) / _RADII, axis=-1)
     edge = np.minimum(grid, crop.size - 1 - grid).min(-1) / max(1.0, _BORDER_FADE * crop.size)

@@ -73,6 +73,11 @@ _FFPP_SCALE = 1.3
 # trained on 1.23 and 0.15 in these units, MediaPipe's landmarks agree best with those of the whole frame at 1.3 to 1.6.
 _BOX_SCALE, _BOX_SHIFT = 1.3, 0.1
 
+MEAN_SIDE = 512
+"""Side of the crop in which `mean_face` is given."""
+# Of the detector, over 40 portraits.
+_MEAN_BOX = np.array([116.0, 96.0, 406.0, 465.0])
+
 
 class _Template(NamedTuple):
     """Landmark places, ``(5, 2)`` or several such sets of which the best fits, in a crop of side ``size``."""
@@ -100,6 +105,11 @@ _BORDERS: dict[str, align.Border] = {
     "box": "replicate",
     "frame": "replicate",
 }
+
+
+def mean_face(offset: float = 0.0) -> Face:
+    """The mean face in the FFHQ template at 512, the detector's mean box around it, both moved by ``offset`` pixels."""
+    return Face((_MEAN_BOX + offset).astype(np.float32), (FFHQ + offset).astype(np.float32), 1.0)
 
 
 def names() -> list[str]:

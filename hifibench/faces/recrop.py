@@ -1,0 +1,68 @@
+"""From one aligned crop to another, differentiably: how training shows an aligned image to networks of other crops.
+
+A training image is already aligned, so where another template lies in it follows from the two templates alone; the
+face's own landmarks are not looked at again. For templates that follow the detector's box (``box``), the mean face's
+box stands in.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hifibench.contracts import Crop
+from hifibench.faces import align, templates
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@cache
+def matrix(given: Crop, wanted: Crop) -> align.Matrix:
+    """Pixels of the given crop to pixels of the wanted one, ``(2, 3)`` float64, for the mean face."""
+    side = 4 * templates.MEAN_SIDE
+    face = templates.mean_face(1.5 * templates.MEAN_SIDE)
+    to_given, to_wanted = (templates.matrix(face, crop, (side, side)) for crop in (given, wanted))
+    back = np.vstack([align.invert(to_given), [0, 0, 1]])
+    both: align.Matrix = to_wanted @ back
+    return both
+
+
+def recrop(images: Tensor, given: Crop, wanted: Crop) -> Tensor:
+    """Cut the wanted crop out of images aligned by the given one; gradients flow to the images.
+
+    Bilinear, with the nearest pixel beyond the border; where the wanted crop is coarser, several samples a pixel are
+    averaged, as `hifibench.faces.align.cut` does.
+
+    Args:
+        images: ``(B, 3, S, S)``, S = ``given.size``.
+        given: the crop the images are aligned by.
+        wanted: the crop to make.
+
+    Returns:
+        ``(B, 3, T, T)``, T = ``wanted.size``, in the images' type.
+
+    Raises:
+        ValueError: the images have another size than the crop they are said to be.
+    """
+    import torch
+    from torch.nn import functional as F
+
+    if images.shape[-2:] != (given.size, given.size):
+        raise ValueError(f"images of {tuple(images.shape[-2:])} pixels are no {given.template} crops of {given.size}")
+    forward = matrix(given, wanted)
+    samples = max(1, math.ceil(align.shrinkage(forward) - 1e-6))
+    fine = samples * wanted.size
+    # Pixel centres of the finer grid, in wanted pixels, taken back to given pixels and scaled to [-1, 1].
+    line = (torch.arange(fine, dtype=torch.float64) + 0.5) / samples - 0.5
+    grid = torch.stack(torch.meshgrid(line, line, indexing="xy"), dim=-1).reshape(-1, 2).numpy()
+    places = (align.apply(align.invert(forward), grid) + 0.5) * 2 / given.size - 1
+    where = torch.from_numpy(places).to(images.device, torch.float32).reshape(1, fine, fine, 2)
+    seen = F.grid_sample(
+        images.float(), where.expand(len(images), -1, -1, -1), padding_mode="border", align_corners=False
+    )
+    cut = F.avg_pool2d(seen, samples) if samples > 1 else seen
+    return cut.to(images.dtype)
