@@ -70,7 +70,8 @@ def _jpeg(source: Tensor, target: Tensor) -> Tensor:
     import torch
     from PIL import Image
 
-    frames = (target.detach().float().cpu().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    # In place: whole frames may be large.
+    frames = target.detach().float().cpu().clamp(0, 1).mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1)
     decoded = []
     for frame in frames.numpy():
         buffer = io.BytesIO()
@@ -78,7 +79,7 @@ def _jpeg(source: Tensor, target: Tensor) -> Tensor:
         with Image.open(buffer) as image:
             decoded.append(np.asarray(image.convert("RGB")))
     stacked = torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2).contiguous()
-    return stacked.to(device=target.device, dtype=torch.float32) / 255
+    return stacked.to(device=target.device, dtype=torch.float32).div_(255)
 
 
 def _plugin(

@@ -60,7 +60,7 @@ def run(
     methods: Annotated[str | None, typer.Option(help="Methods, comma-separated, instead of the suite's.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N pairs.")] = None,
     shard: Annotated[
-        str, typer.Option(help="This process's share of the work, i/n; the others use the same --out.")
+        str, typer.Option(help="This process's share of the work, i/n; the others use the same --out and options.")
     ] = "1/1",
     seed: Annotated[int, typer.Option(min=0, help="Chooses people, partners and bootstrap draws.")] = 0,
     device: Device = "auto",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hifibench import registry, suite
+from hifibench.contracts import Crop
 from hifibench.device import choose
-from hifibench.errors import InterruptedRunError, UsageError
+from hifibench.errors import HifibenchError, InterruptedRunError, UsageError
 from hifibench.needs import of_suite
 from hifibench.suite import FileData, Suite
 
@@ -50,11 +53,11 @@ def run_suite(
     from hifibench.pipeline.run import run
     from hifibench.pipeline.store import Shard
 
-    share = Shard.parse(shard)
+    share, device = Shard.parse(shard), choose(device)
     out = out or Path("runs") / chosen.name
     assets.ensure(of_suite(chosen), quiet=quiet)
     try:
-        done = run(chosen, out, seed=seed, limit=limit, shard=share, device=choose(device), reporter=Reporter(quiet))
+        done = run(chosen, out, seed=seed, limit=limit, shard=share, device=device, reporter=Reporter(quiet))
         if done.results is not None:
             show_report(out)
     except KeyboardInterrupt as stop:
@@ -75,7 +78,7 @@ def show_report(folder: Path) -> None:
 
 def swap_photographs(source: Path, target: Path, out: Path, method: str, device: str) -> None:
     """``hifibench swap``."""
-    plugin = registry.swappers.get(method)
+    plugin, device = registry.swappers.get(method), choose(device)
     if out.suffix.lower() != ".png":
         raise UsageError(f"-o {out}: swaps are written as PNG, which keeps their provenance; name a .png file.")
     from hifibench.data.images import load, save_png
@@ -96,7 +99,7 @@ def swap_photographs(source: Path, target: Path, out: Path, method: str, device:
                 markup=False,
             )
         faces.append(found[0])
-    swapper = plugin.load(choose(device))
+    swapper = plugin.load(device)
     (done,) = swap_jobs(swapper, [Job(frames[0], faces[0], frames[1], faces[1])])
     if done.frame is None:
         raise UsageError(f"{method} could not swap {source} onto {target}: {done.message or done.status}.")
@@ -111,31 +114,48 @@ def show_list(what: str) -> None:
     console = Console()
     table = Table(box=None, pad_edge=False)
     rows: list[tuple[str, ...]] = []
-    if what == "suites":
-        columns: tuple[str, ...] = ("suite", "images", "methods", "metrics")
-        for name in registry.suites.names():
-            one = suite.load(name)
-            rows.append((name, one.title, ", ".join(one.methods), str(len(one.metrics))))
-    elif what == "methods":
-        columns = ("method", "kind", "crop", "licence", "what it is")
-        for name in registry.swappers.names():
-            card = registry.swappers.get(name).card
-            crop = card.target.template + (f" {card.target.size}" if card.target.size else "")
-            rows.append((name, card.kind, crop, card.licence, card.summary))
-    elif what == "experts":
-        columns = ("expert", "role", "crop", "licence", "what it is")
-        for name in registry.experts.names():
-            seen = registry.experts.get(name).card
-            crop = seen.crop.template + (f" {seen.crop.size}" if seen.crop.size else "")
-            rows.append((name, seen.role, crop, seen.licence, seen.summary))
-    else:
-        columns = ("metric", "what it is")
-        rows = [(name, _first_line(registry.metrics.get(name))) for name in registry.metrics.names()]
+    columns, names, describe = _LISTINGS[what]
+    for name in names():
+        try:
+            rows.append((name, *describe(name)))
+        except HifibenchError as error:  # one broken plugin must not hide the others
+            rows.append((name, *[""] * (len(columns) - 2), f"cannot be used: {error}"))
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == columns[0])
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     console.print(table)
+
+
+def _suite_row(name: str) -> tuple[str, ...]:
+    one = suite.load(name)
+    return ", ".join(one.methods), str(len(one.metrics)), one.title
+
+
+def _method_row(name: str) -> tuple[str, ...]:
+    card = registry.swappers.get(name).card
+    return card.kind, _crop_words(card.target), card.licence, card.summary
+
+
+def _expert_row(name: str) -> tuple[str, ...]:
+    card = registry.experts.get(name).card
+    return card.role, _crop_words(card.crop), card.licence, card.summary
+
+
+def _metric_row(name: str) -> tuple[str, ...]:
+    return (_first_line(registry.metrics.get(name)),)
+
+
+_LISTINGS: dict[str, tuple[tuple[str, ...], Callable[[], list[str]], Callable[[str], tuple[str, ...]]]] = {
+    "suites": (("suite", "methods", "metrics", "images"), registry.suites.names, _suite_row),
+    "methods": (("method", "kind", "crop", "licence", "what it is"), registry.swappers.names, _method_row),
+    "experts": (("expert", "role", "crop", "licence", "what it is"), registry.experts.names, _expert_row),
+    "metrics": (("metric", "what it is"), registry.metrics.names, _metric_row),
+}
+
+
+def _crop_words(crop: Crop) -> str:
+    return f"{crop.template} {crop.size}" if crop.size else crop.template
 
 
 def _first_line(thing: object) -> str:

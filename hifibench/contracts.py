@@ -43,9 +43,13 @@ class _Hashed:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over all fields, hexadecimal."""
-        fields = json.dumps(asdict(self), sort_keys=True, default=str)  # type: ignore[call-overload]
-        return hashlib.sha256(fields.encode()).hexdigest()
+        """SHA-256 over all fields and the contents of the asset files, hexadecimal."""
+        from hifibench.assets import catalogue
+
+        fields = asdict(self)  # type: ignore[call-overload]
+        known = catalogue()
+        fields["assets"] = {name: known[name].sha256 if name in known else "" for name in fields["assets"]}
+        return hashlib.sha256(json.dumps(fields, sort_keys=True, default=str).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ class Swapper(Protocol):
         ...
 
     def swap(self, source: Tensor, target: Tensor) -> Swap:
-        """Swap B pairs.
+        """Swap B pairs. Called without gradients; tensors come in the processor's memory, and may go back from any.
 
         Args:
             source: ``(B, 3, Hs, Ws)`` float32 RGB in ``[0, 1]``, cropped as ``card.source`` says.

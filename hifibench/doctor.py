@@ -8,6 +8,7 @@ import platform
 import shutil
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hifibench import __version__, assets, registry, suite
@@ -28,7 +29,7 @@ def examine() -> None:
     for title, rows in (("Packages", _packages()), ("Machine", _machine()), ("Suites", _suites())):
         table = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         console.print()
         console.print(table)
 
@@ -72,10 +73,10 @@ def _suites() -> list[tuple[str, str]]:
     for name in registry.suites.names():
         try:
             needed = of_suite(suite.load(name))
+            states = {asset: assets.state(asset) for asset in needed}
         except HifibenchError as error:
             rows.append((name, f"cannot run: {error}"))
             continue
-        states = {asset: assets.state(asset) for asset in needed}
         wanting = [asset for asset, state in states.items() if state != "present"]
         if wanting:
             rows.append(

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from hifibench.errors import MissingError
 
+TEMPORARY = ".hifibench-"
+"""How the names of temporary files and folders begin, so that what a killed process left is told from a user's."""
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -20,7 +23,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY, suffix=path.suffix)
         os.close(handle)
     except OSError as error:
         raise MissingError(_cannot_write(path, error)) from error

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from hifibench import registry
+from hifibench import assets, registry
+from hifibench.errors import UsageError
 from hifibench.suite import FileData, Suite
 
 
 def of_suite(suite: Suite) -> list[str]:
-    """Names of all asset files that a run of the suite opens, each once; loads no network."""
+    """Names of all asset files that a run of the suite opens, each once; loads no network.
+
+    Raises:
+        UsageError: a card names a file that the catalogue does not hold.
+    """
     from hifibench.faces.detect import Detector
 
     names = list(Detector.card.assets)
@@ -19,4 +24,8 @@ def of_suite(suite: Suite) -> list[str]:
         from hifibench.data import portraits
 
         names.extend(portraits.ASSETS)
+    known = assets.catalogue()
+    for name in names:
+        if name not in known:
+            raise UsageError(f"A card of the suite names the asset {name!r}.{registry.did_you_mean(name, [*known])}")
     return list(dict.fromkeys(names))

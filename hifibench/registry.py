@@ -43,43 +43,46 @@ class Registry(Generic[T]):
     noun: str
     kind: type | None = None
 
-    def _found(self) -> dict[str, EntryPoint]:
-        found: dict[str, EntryPoint] = {}
-        for point in sorted(entry_points(group=self.group), key=lambda point: point.name):
-            twin = found.get(point.name)
-            if twin is not None and twin.value != point.value:
-                raise UsageError(
-                    f"Two installed packages offer the {self.noun} {point.name!r}: {twin.value} and {point.value}. "
-                    "Uninstall one of them."
-                )
-            found[point.name] = point
-        return found
-
     def names(self) -> list[str]:
         """All names, sorted; loads nothing."""
-        return sorted(self._found())
+        return sorted({point.name for point in entry_points(group=self.group)})
+
+    def _point(self, name: str) -> EntryPoint:
+        # A package may be found twice (installed, and in the working folder): then both say the same.
+        found = {point.value: point for point in entry_points(group=self.group, name=name)}
+        if not found:
+            raise UsageError(f"Unknown {self.noun} {name!r}.{did_you_mean(name, self.names())}")
+        if len(found) > 1:
+            raise UsageError(
+                f"Two installed packages offer the {self.noun} {name!r}: {' and '.join(sorted(found))}. "
+                "Uninstall one of them."
+            )
+        return next(iter(found.values()))
 
     def get(self, name: str) -> T:
         """Load one entry.
 
         Raises:
-            UsageError: no such name, or the entry is not what the group holds.
+            UsageError: no such name, two packages offer it, or the entry is not what the group holds.
             MissingError: the module behind it cannot be imported.
         """
-        found = self._found()
-        if name not in found:
-            raise UsageError(f"Unknown {self.noun} {name!r}.{did_you_mean(name, sorted(found))}")
+        point = self._point(name)
         try:
-            plugin = found[name].load()
-        except ImportError as error:
+            plugin = point.load()
+        except Exception as error:  # a module of somebody else's may raise anything while it is imported
             raise MissingError(
-                f"The {self.noun} {name!r} ({found[name].value}) cannot be imported: {error}. "
-                "Install what its package asks for."
+                f"The {self.noun} {name!r} ({point.value}) cannot be imported: {type(error).__name__}: {error}. "
+                "Install what its package asks for, or uninstall the package."
             ) from error
         if self.kind is not None and not isinstance(plugin, self.kind):
             raise UsageError(
-                f"The {self.noun} {name!r} ({found[name].value}) is a {type(plugin).__name__}; "
+                f"The {self.noun} {name!r} ({point.value}) is a {type(plugin).__name__}; "
                 f"the group {self.group} holds {self.kind.__name__} objects."
+            )
+        if isinstance(plugin, SwapperPlugin | ExpertPlugin) and plugin.card.name != name:
+            raise UsageError(
+                f"The {self.noun} {name!r} ({point.value}) calls itself {plugin.card.name!r} on its card; "
+                "its package must register it under that name."
             )
         return cast(T, plugin)
 

@@ -53,7 +53,9 @@ class Suite(_Strict):
 
     def check(self) -> None:
         """Raise `UsageError` where a method, metric or expert is unknown or named twice; loads no network."""
-        for noun, names in (("method", self.methods), ("metric", self.metrics)):
+        # As the metrics print their names: 'pose[mediapipe]' and 'pose[ mediapipe ]' are one.
+        printed = tuple(registry.metric(name).name for name in self.metrics)
+        for noun, names in (("method", self.methods), ("metric", printed)):
             doubles = sorted({name for name in names if names.count(name) > 1})
             if doubles:
                 raise UsageError(f"The {noun} {doubles[0]!r} is named twice; name it once.")

@@ -30,8 +30,9 @@ def summarise(
         clusters: ``(n,)`` the video of each pair.
         seed: of the bootstrap.
         draws: of the bootstrap.
-        worst: what a failed pair counts in the worst case where the metric has no bound of its own: the run's largest
-            value. Not looked at where the metric has a bound, or nothing failed.
+        worst: what a failed pair counts in the worst case where the metric is an error without a bound: the run's
+            largest value. Not looked at where the metric has a bound, or nothing failed, or where higher is better:
+            there the largest value is the best one.
 
     Returns:
         The score. Its worst case is NaN where pairs failed and no worst value is known.
@@ -80,7 +81,8 @@ def summarise_all(
         ends = Interval(float(low[i]), float(high[i]))
         if metric.rate:
             ends = _rate_interval(column, names, ends)
-        scores.append(_score(metric, column, *ends, worst[i] if metric.worst is None else metric.worst))
+        unbounded = worst[i] if metric.direction == "down" else nan
+        scores.append(_score(metric, column, *ends, unbounded if metric.worst is None else metric.worst))
     return scores
 
 

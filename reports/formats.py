@@ -186,6 +186,8 @@ def _tex_float(caption: str, columns: int, body: list[str], notes: str) -> list[
     return [
         r"\begin{table*}",
         r"\centering",
+        # Four methods with their intervals are wider than a page at the text's own size.
+        r"\footnotesize\setlength{\tabcolsep}{4pt}",
         rf"\caption{{{caption}}}",
         rf"\begin{{tabular}}{{l{'r' * columns}}}",
         r"\toprule",

@@ -16,11 +16,11 @@ METRICS = {
     "id_cosine": "How alike the swap and its source face look to a recogniser (1: the same, about 0: strangers).",
     "id_leak": "How alike the swap and its target face still look to a recogniser: what is left of the person who "
     "should have gone.",
-    "id_distance": "Distance between the swap and its source face in the space of a recogniser.",
     "pose": "How far the head of the swap is turned away from the head of the target: length of the difference in "
     "yaw, pitch and roll, or one angle alone where its name says so.",
-    "shape": "How far the shape of the swapped face is from the shape of the source face, in the identity "
-    "coefficients of a face model. Numbers of different estimators do not compare.",
+    "shape": "How far the shape of the swapped face is from the shape of the source face: in the identity coefficients "
+    "of a face model (sd), or between the points of a mesh without pose and expression (mm). Numbers of different "
+    "estimators do not compare.",
     "expression": "How far the expression of the swap is from that of the target, in the coefficients of an estimator. "
     "Numbers of different estimators do not compare.",
     "background": "Whether the picture outside the face is left alone, as it should be: its mean difference from the "

@@ -41,10 +41,11 @@ class Method:
 
 @dataclass(frozen=True)
 class Expert:
-    """A frozen network that took part: name, one line, licence of its weights, known errors, card hash."""
+    """A frozen network that took part: name, one line, citation, licence of its weights, known errors, card hash."""
 
     name: str
     summary: str = ""
+    paper: str = ""
     licence: str = ""
     limits: str = ""
     card: str = ""
@@ -91,11 +92,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Check:
-    """Whether one expectation about the reference rows holds."""
+    """Whether one expectation about the reference rows holds; ``skipped`` where the run lacks rows that it takes."""
 
     name: str
     ok: bool
     detail: str = ""
+    skipped: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class GallerySize:
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds per swap at batch 1: median and 90th percentile of ``n``; ``scope`` says what was timed."""
+    """Milliseconds per swap: median and 90th percentile of ``n``; ``scope`` says what was timed."""
 
     n: int
     ms_p50: float

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.glossary import KEY_METRICS, REFERENCES, base, words
-from reports.provenance import hardware
+from reports import notes
+from reports.glossary import KEY_METRICS, base, words
 from reports.records import Method, Metric, Result, Run
 
 MISSING = "—"
@@ -94,14 +94,6 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Note:
-    """A footnote; ``alarm`` marks one that must not be overlooked."""
-
-    text: str
-    alarm: bool = False
-
-
-@dataclass(frozen=True)
 class Table:
     """All numbers of a run, formatted.
 
@@ -119,7 +111,7 @@ class Table:
     key: tuple[Column, ...]
     sections: tuple[Section, ...]
     cells: Mapping[tuple[str, str], Cell]
-    notes: tuple[Note, ...]
+    notes: tuple[notes.Note, ...]
 
     def cell(self, row: Row, column: Column) -> Cell:
         """The cell of a method in a column; an empty one where nothing was measured."""
@@ -136,9 +128,10 @@ def build(run: Run) -> Table:
 
     cells: dict[tuple[str, str], Cell] = {}
     columns: dict[str, list[Column]] = {}
+    unmeasured = notes.unmeasured(run)
     for metric in results.metrics:
-        columns[metric.name] = _metric_columns(metric, by_metric[metric.name], cells)
-    failed = _failed(methods, results.scores, cells)
+        columns[metric.name] = _metric_columns(metric, by_metric[metric.name], cells, metric.name not in unmeasured)
+    failed = _failed(methods, (score for score in results.scores if score.metric not in unmeasured), cells)
     cost = _cost(methods, run, cells)
     latency = [column for column in cost if column.name == "latency"]
     key = [column for metric in _key(results.metrics) for column in columns[metric.name]]
@@ -153,7 +146,7 @@ def build(run: Run) -> Table:
         key=(*key, failed, *latency),
         sections=tuple(Section(title, tuple(listed)) for title, listed in groups.items() if listed),
         cells=cells,
-        notes=tuple(_notes(run)),
+        notes=tuple(notes.of(run)),
     )
 
 
@@ -183,7 +176,9 @@ def _key(metrics: Iterable[Metric]) -> list[Metric]:
     return [first[name] for name in KEY_METRICS if name in first] or listed[:KEY_COUNT]
 
 
-def _metric_columns(metric: Metric, scores: Mapping[str, Result], cells: dict[tuple[str, str], Cell]) -> list[Column]:
+def _metric_columns(
+    metric: Metric, scores: Mapping[str, Result], cells: dict[tuple[str, str], Cell], measured: bool
+) -> list[Column]:
     column = Column(metric.name, metric.title, metric.unit, words(metric.name), metric.direction, group=metric.group)
     for method, score in scores.items():
         bounds = [number(bound, metric.decimals) for bound in (score.low, score.high)]
@@ -195,7 +190,7 @@ def _metric_columns(metric: Metric, scores: Mapping[str, Result], cells: dict[tu
             low=score.low,
             high=score.high,
         )
-    if not any(score.n_failed for score in scores.values()):
+    if not measured or not any(score.n_failed for score in scores.values()):
         return [column]
     # Methods are not to gain by failing on hard pairs, so a mean over what was left never stands alone.
     worst = Column(
@@ -245,35 +240,3 @@ def _cost(methods: Iterable[Method], run: Run, cells: dict[tuple[str, str], Cell
     # Of a cost that nobody has counted only the latency is worth a row of dashes: that one can always be measured.
     known = {name for (_, name), cell in cells.items() if cell.value is not None}
     return [column for column in columns if column.name in known or column.name == "latency"]
-
-
-def _notes(run: Run) -> Iterable[Note]:
-    results = run.results
-    for check in results.checks:
-        if not check.ok:
-            detail = f" ({check.detail})" if check.detail else ""
-            yield Note(f"CHECK FAILED: {check.name}{detail}. Do not trust this table before it is explained.", True)
-    yield Note("In brackets: 95 % interval. Arrows: which way is better.")
-    if any(metric.leader for metric in results.metrics):
-        yield Note("Bold: better than every other method, the interval of each paired difference excludes 0.")
-    if any(score.n_failed for score in results.scores):
-        yield Note("Worst case: the mean when each pair that could not be scored counts as the metric's worst value.")
-    references = [method for method in results.methods if method.kind == "reference"]
-    if references:
-        told = "; ".join(f"{m.name}: {REFERENCES.get(m.name, m.summary)}" for m in references)
-        yield Note(f"Reference rows bound the scale and do not compete. {told}.")
-    passed = sum(check.ok for check in results.checks)
-    if passed and passed == len(results.checks):
-        yield Note(f"The reference rows are in order ({passed} {'check' if passed == 1 else 'checks'} passed).")
-    if results.galleries:
-        sizes = "; ".join(
-            f"{name}, {size.images} images of {size.identities} people" for name, size in results.galleries.items()
-        )
-        yield Note(f"Galleries: {sizes}.")
-    if results.protocol:
-        told = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in results.protocol.items())
-        yield Note(f"Protocol: {told}.")
-    if run.timing.methods and run.timing.hardware:
-        told = ", ".join(f"{key} {value}" for key, value in hardware(run.timing.hardware))
-        yield Note(f"Timed on: {told}.")
-    yield Note(f"Suite {results.suite}, seed {results.seed}, manifest {results.manifest[:12]}.")

@@ -78,6 +78,12 @@ def test_a_device_that_is_not_there_exits_3(tmp_path: Path, cli: Cli) -> None:
     assert "usable CUDA devices" in done.stderr
 
 
+def test_a_wrong_device_is_said_before_anything_is_fetched(tmp_path: Path, cli: Cli) -> None:
+    empty = {"HIFIBENCH_CACHE": str(tmp_path / "cache"), "HIFIBENCH_OFFLINE": "1"}
+    assert "expected auto, cpu" in cli("run", "demo", "--device", "tpu", expect=2, env=empty).stderr
+    assert "expected auto, cpu" in cli("swap", "a.png", "b.png", "-o", "x.png", "--device", "tpu", expect=2).stderr
+
+
 def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path, cli: Cli) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "letter.txt").write_text("dear")

@@ -54,11 +54,23 @@ def test_a_wrong_suite_is_refused_with_the_reason(change: tuple[str, str], messa
         (("pose[mediapipe]", "pse[mediapipe]"), "Unknown metric 'pse'. Did you mean 'pose'"),
         (("pose[mediapipe]", "pose[mediapipe"), "no metric name"),
         (("[target-copy]", "[target-copy, target-copy]"), "named twice"),
+        (("background[l1]", "pose[ mediapipe ]"), "'pose\\[mediapipe\\]' is named twice"),
     ],
 )
 def test_unknown_names_are_refused_with_the_nearest_one(change: tuple[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         suite.parse(GOOD.replace(*change), "test").check()
+
+
+def test_a_card_that_names_an_unknown_asset_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hifibench import assets, doctor, needs
+
+    known = {name: asset for name, asset in assets.CATALOGUE.items() if name != "scrfd-500m"}
+    monkeypatch.setattr(assets, "CATALOGUE", known)
+    with pytest.raises(UsageError, match="names the asset 'scrfd-500m'"):
+        needs.of_suite(suite.parse(GOOD, "test"))
+    ((name, said),) = doctor._suites()
+    assert name == "demo" and "cannot run" in said
 
 
 def test_an_unknown_suite_names_the_nearest_one() -> None:

@@ -18,6 +18,7 @@ CARD = SwapperCard(
         "Beyond some 30 degrees of yaw between the two, half of the source's face is seen mirrored. It places the face "
         "by MediaPipe's landmarks, so pose and expression measured by MediaPipe flatter it."
     ),
+    version=2,
 )
 
 

@@ -10,9 +10,10 @@ Bools = NDArray[np.bool_]
 
 _TRIM = (5.0, 95.0)  # percentiles: highlights, nostrils and stray hair say nothing about the skin
 _STRIDE = 5  # statistics from every fifth pixel of a region are as good and several times faster
-# Admitted change of contrast in L*, a*, b*. More light than shade can be taken away; hue is never sharpened, or the
-# shadows of a face in warm light turn blue.
-_LEAST_GAIN, _MOST_GAIN = (0.5, 0.5, 0.5), (1.3, 0.6, 0.6)
+# Admitted change of contrast in L*, a*, b*. Brows, eyes and lips are made of lightness, and a hard light goes by
+# `relight` anyway: with much less contrast they fade. Hue is never sharpened, or the shadows of a face in warm light
+# turn blue.
+_LEAST_GAIN, _MOST_GAIN = (0.8, 0.5, 0.5), (1.3, 0.6, 0.6)
 _COARSE = 4  # light varies slowly: it is computed on a picture this many times smaller
 # Reach of "slow" as a share of the face's size: features smaller than that stay the source's. Hue may follow the
 # target more closely than lightness, which is what features are made of.

@@ -47,6 +47,8 @@ def load(path: Path | str) -> Frame:
 
     path = Path(path)
     with _opened(path) as image:
+        if image.format == "PNG":
+            _check_sums(path)
         turned = ImageOps.exif_transpose(image)
         return np.array(_rgb(turned, path), np.uint8)
 
@@ -139,12 +141,20 @@ def _judge_size(path: Path, width: int, height: int) -> None:
         raise ImageError(f"{path} is too large ({width}x{height} pixels); {_BOUNDS}")
 
 
+def _check_sums(path: Path) -> None:
+    """Raise ``OSError`` or ``SyntaxError`` if a PNG's check sums do not fit; decoding alone skips those of pixels."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        image.verify()
+
+
 def _rgb(image: Image, path: Path) -> Image:
     """Any mode as RGB."""
     from PIL import Image
 
     if image.mode.startswith(("I", "F")):
-        values = np.asarray(image, np.float64)
+        values = np.asarray(image, np.float32)  # exact for 16 bits
         if image.mode == "F" or values.min() < 0 or values.max() > 65535:
             raise ImageError(f"{path}: its numbers are neither 8 nor 16 bits wide; save it as 8-bit PNG.")
         # Pillow's own conversion would cut off at 255.

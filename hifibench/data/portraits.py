@@ -139,23 +139,14 @@ def _kept(seed: int, view: int) -> Frame | None:
     if not path.exists():
         return None
     try:
-        _check_sums(path)
         frame = images.load(path)
-    except (ImageError, OSError, SyntaxError) as error:
+    except ImageError as error:
         _log.warning("A cached portrait cannot be read and is made again: %s", error)
         return None
     if frame.shape != (SIZE, SIZE, 3):
         _log.warning("The cached portrait %s has the shape %s and is made again.", path, frame.shape)
         return None
     return frame
-
-
-def _check_sums(path: Path) -> None:
-    """Raise ``OSError`` or ``SyntaxError`` if a PNG's check sums do not fit; decoding alone skips them."""
-    from PIL import Image
-
-    with Image.open(path) as image:
-        image.verify()
 
 
 def _kept_or_made(seed: int, view: int) -> Frame:

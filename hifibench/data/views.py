@@ -15,7 +15,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from hifibench.contracts import Expert
+from hifibench import assets
+from hifibench.contracts import Expert, ExpertCard
 from hifibench.data import style_space
 from hifibench.experts.pool import Pool
 from hifibench.experts.recognition import W600K, w600k
@@ -148,8 +149,17 @@ def fingerprint() -> dict[str, object]:
         "spread": dict(SPREAD),
         "threshold": THRESHOLD,
         "attempts": ATTEMPTS,
-        "recogniser": W600K.hash,
-        "detector": Detector.card.hash,
+        "recogniser": _decisive(W600K),
+        "detector": _decisive(Detector.card),
+    }
+
+
+def _decisive(card: ExpertCard) -> dict[str, object]:
+    """What of a card decides numbers: a portrait is not made anew because somebody worded a limit better."""
+    return {
+        "assets": [assets.catalogue()[name].sha256 for name in card.assets],
+        "crop": [card.crop.template, card.crop.size],
+        "version": card.version,
     }
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
+import ctypes
 import os
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -110,24 +110,16 @@ mediapipe = ExpertPlugin(card=CARD, load=lambda device: Landmarker())
 def _pool() -> Pool[FaceLandmarker]:
     """The process's landmarkers, kept until it exits.
 
-    MediaPipe must not be left to the garbage collector: an unreachable landmarker's destructor waits for a thread that
-    the same collection may have ended already, and never returns.
+    MediaPipe must not be left to the garbage collector or to the end of the interpreter: a landmarker's destructor
+    waits for a thread that may have ended already and never returns, or calls functions that are gone and prints so.
+    One reference too many keeps every landmarker from being destroyed; the process frees the memory.
     """
-    opened: list[FaceLandmarker] = []
-
-    def close() -> None:
-        for landmarker in opened:
-            # Raised where MediaPipe was imported earlier by somebody else and its threads are already gone.
-            with suppress(RuntimeError):
-                landmarker.close()
 
     def make() -> FaceLandmarker:
-        opened.append(_open())
-        return opened[-1]
+        landmarker = _open()
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(landmarker))
+        return landmarker
 
-    # Before MediaPipe is first imported: exit handlers run in reverse order, and once MediaPipe's own has run, closing
-    # is silent. The process frees the memory anyway.
-    atexit.register(close)
     return Pool(make)
 
 

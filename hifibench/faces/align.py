@@ -18,6 +18,9 @@ Matrix = NDArray[np.float64]
 Border = Literal["replicate", "zero"]
 Window = tuple[int, int, int, int]
 
+_MOST_SAMPLES = 1 << 22
+"""Samples held at once: a crop that is far coarser than its frame is cut in bands, or it would take gigabytes."""
+
 
 def similarity(src: ArrayLike, dst: ArrayLike) -> Matrix:
     """The scaling, rotation and translation (no reflection) that takes ``src`` to ``dst`` with least squared error.
@@ -116,12 +119,16 @@ def cut(
     finer = samples * matrix
     finer[:, 2] += (samples - 1) / 2
     mode = cv2.BORDER_REPLICATE if border == "replicate" else cv2.BORDER_CONSTANT
-    side = samples * size
     # A single sample keeps its fraction; many samples average their rounding away and are cheaper as bytes.
     source = seen.astype(np.float32) if samples == 1 else np.ascontiguousarray(seen)
-    crop = cv2.warpAffine(source, finer, (side, side), flags=cv2.INTER_LINEAR, borderMode=mode)
-    if samples > 1:
-        crop = cv2.resize(crop.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+    side, rows = samples * size, max(1, _MOST_SAMPLES // (samples * samples * size))
+    crop = np.empty((size, size, 3), np.float32)
+    for row in range(0, size, rows):
+        band = crop[row : row + rows]
+        extent = (side, samples * len(band))
+        fine = cv2.warpAffine(source, finer, extent, flags=cv2.INTER_LINEAR, borderMode=mode)
+        band[:] = cv2.resize(fine.astype(np.float32), band.shape[1::-1], interpolation=cv2.INTER_AREA)
+        finer[1, 2] -= extent[1]
     return np.ascontiguousarray(crop.transpose(2, 0, 1)) / np.float32(255)
 
 
@@ -132,5 +139,6 @@ def chw(frame: Frame) -> Floats:
 
 def hwc(image: Floats) -> Frame:
     """An image ``(3, H, W)`` in [0, 1] as a frame ``(H, W, 3)`` uint8, clipped and rounded to nearest."""
-    scaled = np.rint(np.clip(np.asarray(image, np.float32), 0, 1) * 255).astype(np.uint8)
-    return np.ascontiguousarray(scaled.transpose(1, 2, 0))
+    scaled = np.clip(np.asarray(image, np.float32), 0, 1)
+    scaled *= 255  # in place: a photograph of 64 megapixels takes 768 MB in floats
+    return np.ascontiguousarray(np.rint(scaled, out=scaled).astype(np.uint8).transpose(1, 2, 0))

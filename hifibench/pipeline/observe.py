@@ -19,6 +19,7 @@ import numpy as np
 from hifibench import assets, registry
 from hifibench.contracts import Expert, ExpertCard, PairExpert
 from hifibench.data.images import content_hash
+from hifibench.errors import UsageError
 from hifibench.faces import templates
 from hifibench.faces.detect import Detector, match
 from hifibench.pipeline.store import read_arrays, write_arrays
@@ -114,22 +115,29 @@ class Observer:
         self._plugins = plugins
         self._device = device
         self._loaded: dict[str, Expert | PairExpert] = {}
+        self._neutral: Detector | None = None
         self._loading = threading.Lock()
-        self._local = threading.local()
         self._cache = Cache()
         self._workers = workers or default_workers()
 
     def _expert(self, name: str) -> Expert | PairExpert:
         with self._loading:
             if name not in self._loaded:
-                self._loaded[name] = self._plugins[name].load(self._device)
+                expert = self._plugins[name].load(self._device)
+                kind = PairExpert if self.cards[name].role == "comparison" else Expert
+                if not isinstance(expert, kind):
+                    raise UsageError(
+                        f"The expert {name!r} loads a {type(expert).__name__}, but its role "
+                        f"{self.cards[name].role!r} asks for a {kind.__name__} (hifibench.contracts)."
+                    )
+                self._loaded[name] = expert
             return self._loaded[name]
 
     def _detector(self) -> Detector:
-        if not hasattr(self._local, "detector"):
-            self._local.detector = Detector()
-        detector: Detector = self._local.detector
-        return detector
+        with self._loading:
+            if self._neutral is None:
+                self._neutral = Detector()
+            return self._neutral
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Apply a function to all items, in the observer's threads, in order."""
@@ -169,8 +177,8 @@ class Observer:
             if card.role == "comparison":
                 if item.target is not None and item.target_seen is not None:
                     seen[name] = self._compare(name, item, content)
-            else:
-                seen[name] = self._observe(name, item.frame, content, face)
+            elif outputs := self._observe(name, item.frame, content, face):
+                seen[name] = outputs
         return seen
 
     def _observe(self, name: str, frame: Frame, content: str, face: Face) -> dict[str, Floats]:
@@ -179,7 +187,10 @@ class Observer:
         def observe() -> dict[str, Floats]:
             expert = self._expert(name)
             assert isinstance(expert, Expert)
-            crop, matrix = templates.take(frame, face, card.crop)
+            try:
+                crop, matrix = templates.take(frame, face, card.crop)
+            except ValueError:  # a face that gives no crop, such as one with all landmarks on one spot
+                return {}
             outputs = expert.observe(crop[None])
             seen = {output: np.asarray(rows[0], np.float32) for output, rows in outputs.items()}
             return {**seen, "matrix": matrix.astype(np.float32)}

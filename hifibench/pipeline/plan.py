@@ -16,9 +16,9 @@ from typing import Any
 import hifibench
 from hifibench import assets, data
 from hifibench.errors import UsageError
-from hifibench.files import atomic_path
+from hifibench.files import atomic_path, atomic_write
 from hifibench.needs import of_suite
-from hifibench.pipeline.store import RunFolder, read_json, sweep, write_once
+from hifibench.pipeline.store import RunFolder, read_json, sweep, write_json, write_once
 from hifibench.records import Manifest
 from hifibench.suite import Suite
 
@@ -47,7 +47,7 @@ def open_run(suite: Suite, seed: int, limit: int | None, out: Path) -> tuple[Run
         UsageError: the folder holds a run of other images, another seed or another version, or something else.
         MissingError: the folder cannot be written to.
     """
-    folder = RunFolder(out)
+    folder, terms = RunFolder(out), licences(suite)
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; --out names a folder.")
     begun = read_json(folder["run.json"])
@@ -59,14 +59,16 @@ def open_run(suite: Suite, seed: int, limit: int | None, out: Path) -> tuple[Run
     identity = {"run_id": run_id(suite, seed, manifest), "suite_name": suite.name, "seed": seed}
     identity |= {"manifest": manifest.hash, "hifibench": hifibench.__version__}
     if begun is None:
-        with atomic_path(folder["manifest.json"]) as temporary:
-            temporary.write_text(manifest.to_json(), encoding="utf-8")
-        _write_pairs(folder, manifest)
+        _write_manifest(folder, manifest)
         record = {**identity, "suite": suite.model_dump(mode="json"), "limit": limit, **_circumstances()}
-        record["licences"] = licences(suite)
+        record["licences"] = terms
         write_once(folder["run.json"], json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
         begun = read_json(folder["run.json"])
-    _check_same(out, begun or {}, identity)
+    if begun is None:
+        raise UsageError(f"{folder['run.json']} is damaged. Remove {out}, or name another folder with --out.")
+    _check_same(out, begun, identity)
+    if not all(folder[name].exists() for name in ("manifest.json", "pairs.parquet")):
+        _write_manifest(folder, manifest)
     sweep(out)
     return folder, manifest
 
@@ -86,7 +88,16 @@ def _check_same(out: Path, begun: dict[str, Any], wanted: dict[str, Any]) -> Non
             )
 
 
-def _write_pairs(folder: RunFolder, manifest: Manifest) -> None:
+def record_suite(folder: RunFolder, suite: Suite) -> None:
+    """Let ``run.json`` name what was scored last: a later call may bring other methods and metrics, and licences."""
+    begun = read_json(folder["run.json"]) or {}
+    now = {**begun, "suite": suite.model_dump(mode="json"), "licences": licences(suite)}
+    if now != begun:
+        write_json(folder["run.json"], now)
+
+
+def _write_manifest(folder: RunFolder, manifest: Manifest) -> None:
+    atomic_write(folder["manifest.json"], manifest.to_json())
     table = pairs_table(manifest)
     with atomic_path(folder["pairs.parquet"]) as temporary:
         table.to_parquet(temporary, index=False)
@@ -116,14 +127,14 @@ def pairs_table(manifest: Manifest) -> Any:
 
 def licences(suite: Suite) -> list[dict[str, Any]]:
     """Asset by asset, under what terms the networks of a suite may be used."""
-    catalogue = assets.catalogue()
+    catalogue, names = assets.catalogue(), sorted(of_suite(suite))
     return [
         {
             "asset": name,
             "licence": catalogue[name].licence.terms,
             "research_only": catalogue[name].licence.research_only,
         }
-        for name in sorted(of_suite(suite))
+        for name in names
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from hifibench import data, registry
-from hifibench.contracts import Swapper
+from hifibench.contracts import Swapper, SwapperCard
 from hifibench.data.images import content_hash, load, save_png
-from hifibench.errors import ImageError
+from hifibench.errors import ImageError, MissingError, UsageError
 from hifibench.pipeline.observe import Look, Observer, Seen, face_of
-from hifibench.pipeline.plan import open_run
+from hifibench.pipeline.plan import open_run, record_suite
 from hifibench.pipeline.progress import Reporter
 from hifibench.pipeline.score import score
 from hifibench.pipeline.store import (
@@ -76,6 +77,11 @@ def run(
     suite.check()
     folder, manifest = open_run(suite, seed, limit, out)
     stages = Stages(folder, manifest, suite, shard or Shard(), device, workers, reporter)
+    if stages.missing():
+        # Numbers of an earlier call must not pass for those of this one, should it not get to its end.
+        for name in ("results.json", "scores.parquet", "timing.json"):
+            folder[name].unlink(missing_ok=True)
+        shutil.rmtree(folder["report"], ignore_errors=True)
     stages.images()
     for method in suite.methods:
         stages.swaps(method)
@@ -85,6 +91,7 @@ def run(
         reporter.say(f"This share is done; {missing} parts of other shares are still to come.")
         return Finished(out, None)
     stages.examples()
+    record_suite(folder, suite)
     write_timing(folder, suite, len(manifest.pairs))
     return Finished(out, score(folder, suite, manifest, seed))
 
@@ -108,6 +115,7 @@ class Stages:
         self._shard = shard
         self._device = device
         self._reporter = reporter
+        self._cards: dict[str, SwapperCard] = {name: registry.swappers.get(name).card for name in suite.methods}
         self._load = data.loader(suite.data)
         self._observer = Observer(suite.experts(), device, workers)
         self._comparisons = [name for name, card in self._observer.cards.items() if card.role == "comparison"]
@@ -118,7 +126,9 @@ class Stages:
         return [(i, part) for i, part in enumerate(chunks(items)) if self._shard.owns(i) and not done(i)]
 
     def _observed(self, of: str, chunk: int) -> bool:
-        """Whether a chunk was observed by all experts, under their present cards."""
+        """Whether a chunk was observed by all experts, under their present cards; of swaps, the present ones."""
+        if of != "images" and not self._swapped(of, chunk):
+            return False
         experts = [name for name in self._observer.cards if of != "images" or name not in self._comparisons]
         mark = read_json(self._folder.observations(of, "done", chunk).with_suffix(".json"))
         return mark == self._mark(of, chunk) and all(
@@ -129,11 +139,16 @@ class Stages:
         """What a chunk's observations depend on: cards, and for swaps the images themselves."""
         mark: dict[str, Any] = {"cards": {name: card.hash for name, card in self._observer.cards.items()}}
         if of != "images":
-            done = read_json(self._folder.swap_chunk(of, chunk)) or {"pairs": []}
+            done = read_json(self._folder.swap_chunk(of, chunk))
+            if done is None:
+                raise MissingError(
+                    f"{self._folder.swap_chunk(of, chunk)} is gone: another process is making these swaps anew. "
+                    "Run the same command again."
+                )
             mark["swaps"] = [pair["content"] for pair in done["pairs"]]
         return mark
 
-    def _store(self, of: str, chunk: int, seen: Sequence[Seen]) -> None:
+    def _store(self, of: str, chunk: int, mark: dict[str, Any], seen: Sequence[Seen]) -> None:
         for name in self._observer.cards:
             if of == "images" and name in self._comparisons:
                 continue
@@ -142,7 +157,7 @@ class Stages:
             nothing = {output: np.full_like(value, np.nan) for output, value in like.items()}
             arrays = {**stack([row or nothing for row in rows]), "rows": np.array(len(rows))}
             write_arrays(self._folder.observations(of, name, chunk), arrays)
-        write_json(self._folder.observations(of, "done", chunk).with_suffix(".json"), self._mark(of, chunk))
+        write_json(self._folder.observations(of, "done", chunk).with_suffix(".json"), mark)
 
     def images(self) -> None:
         """Get this share's images and observe them."""
@@ -155,20 +170,20 @@ class Stages:
                     advance()
                     return seen
 
-                self._store("images", chunk, self._observer.map(look, part))
+                self._store("images", chunk, self._mark("images", chunk), self._observer.map(look, part))
 
     def swaps(self, method: str) -> None:
         """Make this share's swaps of one method."""
         plugin = registry.swappers.get(method)
-
-        def done(chunk: int) -> bool:
-            mark = read_json(self._folder.swap_chunk(method, chunk))
-            return mark is not None and mark["card"] == plugin.card.hash and self._swaps_there(method, mark)
-
-        todo = self._owned(self._manifest.pairs, done)
-        if not todo:
+        todo = self._owned(self._manifest.pairs, lambda chunk: self._swapped(method, chunk))
+        if not todo and read_json(self._folder.cost(method)) is not None:
             return
         swapper = plugin.load(self._device)
+        if not isinstance(swapper, Swapper) or swapper.card != plugin.card:
+            raise UsageError(
+                f"The method {method!r} loads a {type(swapper).__name__}; expected a hifibench.contracts.Swapper "
+                "with the plugin's own card."
+            )
         cost = swapper.cost()
         write_json(
             self._folder.cost(method),
@@ -183,8 +198,10 @@ class Stages:
                 self._swap_chunk(swapper, chunk, part)
                 advance(len(part))
 
-    def _swaps_there(self, method: str, mark: dict[str, Any]) -> bool:
-        return all(
+    def _swapped(self, method: str, chunk: int) -> bool:
+        """Whether a chunk was swapped by the method as its card is now, and the images are there."""
+        mark = read_json(self._folder.swap_chunk(method, chunk))
+        return (mark is not None and mark["card"] == self._cards[method].hash) and all(
             pair["status"] != Status.OK or self._folder.swap_image(method, pair["pair"]).exists()
             for pair in mark["pairs"]
         )
@@ -227,21 +244,25 @@ class Stages:
         todo = self._owned(self._manifest.pairs, lambda chunk: self._observed(method, chunk))
         with self._reporter.stage(f"observe {method}", sum(len(part) for _, part in todo)) as advance:
             for chunk, part in todo:
-                mark = read_json(self._folder.swap_chunk(method, chunk)) or {"pairs": []}
-                made = {row["pair"]: row["status"] == Status.OK for row in mark["pairs"]}
+                mark = self._mark(method, chunk)
+                contents = dict(zip((pair.pair for pair in part), mark["swaps"], strict=True))
 
-                def look(pair: Pair, made: dict[str, bool] = made) -> Seen:
-                    seen = self._look_at_swap(method, pair) if made.get(pair.pair) else {}
+                def look(pair: Pair, contents: dict[str, str] = contents) -> Seen:
+                    content = contents[pair.pair]
+                    seen = self._look_at_swap(method, pair, content) if content else {}
                     advance()
                     return seen
 
-                self._store(method, chunk, self._observer.map(look, part))
+                self._store(method, chunk, mark, self._observer.map(look, part))
 
-    def _look_at_swap(self, method: str, pair: Pair) -> Seen:
+    def _look_at_swap(self, method: str, pair: Pair, content: str) -> Seen:
         target = self._load(self._manifest.image(pair.target))
         target_seen = self._observer.look(Look(target))
         try:
-            frame = load(self._folder.swap_image(method, pair.pair))
+            path = self._folder.swap_image(method, pair.pair)
+            frame = load(path)
+            if content_hash(frame) != content:
+                raise ImageError(f"{path} is not the image that the method made.")
         except ImageError as error:
             # A damaged image is no finished work: its chunk's mark goes, and the next start makes it again.
             chunk = next(i for i, part in enumerate(chunks(self._manifest.pairs)) if pair in part)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hifibench import data, registry
 from hifibench.contracts import ExpertCard, Metric
-from hifibench.errors import MissingError
+from hifibench.errors import MissingError, UsageError
 from hifibench.faces.detect import Detector
 from hifibench.files import atomic_path
 from hifibench.pipeline.observe import DETECTOR
@@ -118,11 +118,12 @@ def score(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int) -> dic
 
 
 def _values(metric: Metric, observed: Observed) -> NDArray[np.float64]:
-    if any(not observed.swap.get(expert) for expert in metric.needs):
+    # Where no swap succeeded at all, there is nothing that a metric could look at.
+    if any(not observed.swap.get(expert) for expert in (DETECTOR, *metric.needs)):
         return np.full(len(observed.pairs), np.nan)
     values = np.asarray(metric.compute(observed), np.float64)
     if values.shape != (len(observed.pairs),):
-        raise ValueError(f"{metric.name} returned shape {values.shape}, expected one value per pair")
+        raise UsageError(f"{metric.name} returned shape {values.shape}, expected one value per pair.")
     return values
 
 
@@ -285,12 +286,7 @@ def _method(folder: RunFolder, manifest: Manifest, name: str, card: Any) -> dict
             if pair["message"]:
                 messages[pair["message"]] += 1
     return {
-        "name": name,
-        "kind": card.kind,
-        "summary": card.summary,
-        "paper": card.paper,
-        "licence": card.licence,
-        "limits": card.limits,
+        **{field: getattr(card, field) for field in ("name", "kind", "summary", "paper", "licence", "limits")},
         "card": card.hash,
         "cost": read_json(folder.cost(name)),
         "status": dict(sorted(status.items())),

@@ -1,7 +1,7 @@
 """The run folder: where each stage writes and the next one reads. Every write is atomic.
 
 ```
-run.json              suite, seed, versions, commit, cards, environment, manifest hash; written once
+run.json              suite, seed, versions, commit, environment, licences, manifest hash
 manifest.json         the images and pairs
 pairs.parquet         the pairs with their people, for analysis
 swaps/<method>/       one full frame per pair, <chunk>.json when a chunk is done, cost.json
@@ -24,6 +24,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import tempfile
 import time
 import zipfile
@@ -35,7 +36,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from hifibench.errors import UsageError
-from hifibench.files import atomic_write
+from hifibench.files import TEMPORARY, atomic_write
 from hifibench.records import Floats
 
 CHUNK = 16
@@ -122,7 +123,7 @@ def read_json(path: Path) -> Any | None:
 def write_once(path: Path, text: str) -> None:
     """Write ``text`` unless ``path`` exists already; of several processes the first one's text stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".once-") as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=TEMPORARY) as folder:
         whole = Path(folder) / path.name
         atomic_write(whole, text)
         # A hard link is the one way to create a file whole and only if it is not there yet; a file system without
@@ -158,14 +159,16 @@ def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
 
 
 def sweep(root: Path, older_than_s: float = 3600.0) -> None:
-    """Remove temporary files that a killed process left behind (they begin with a dot)."""
+    """Remove the temporary files and folders that a killed process left behind; no other hidden file is touched."""
     limit = time.time() - older_than_s
-    for path in root.rglob(".*"):
-        try:
-            if path.is_file() and path.stat().st_mtime < limit:
+    for path in list(root.rglob(f"{TEMPORARY}*")):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime >= limit:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
                 path.unlink()
-        except FileNotFoundError:
-            continue
 
 
 def stack(rows: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:

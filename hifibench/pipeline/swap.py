@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hifibench.contracts import Crop, Swapper
+from hifibench.errors import HifibenchError
 from hifibench.faces import align, paste, templates
 from hifibench.records import Face, Floats, Frame, Status, Swap
 
@@ -44,7 +45,8 @@ class Swapped:
         frame: the target's frame with the swapped face, same size; ``None`` unless ``status`` is ``OK``.
         status: how it ended.
         message: why it failed, empty otherwise.
-        seconds: time inside the swapper, for one pair; NaN where it was not called.
+        seconds: time inside the swapper, for one pair: that of its batch, shared out equally. The first batch pays
+            for warming up. NaN where it was not called.
     """
 
     frame: Frame | None
@@ -58,6 +60,9 @@ def swap_jobs(swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
 
     A pair without a face on either side never reaches the swapper. Where a call fails, its pairs are tried one by
     one, so that a pair that breaks a swapper loses only itself.
+
+    Raises:
+        HifibenchError: what the swapper or its card asks for is missing or wrong, whatever the pair.
     """
     results: list[Swapped | None] = [None] * len(jobs)
     ready: list[int] = []
@@ -78,13 +83,13 @@ def swap_jobs(swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
 
 
 def _swap_batch(swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
-    sources = [_crop(job.source, job.source_face, swapper.card.source) for job in jobs]
-    targets = [_crop(job.target, job.target_face, swapper.card.target) for job in jobs]
     try:
-        begin = time.perf_counter()
-        swap = swapper.swap(_batch(sources), _batch(targets))
-        seconds = (time.perf_counter() - begin) / len(jobs)
+        sources = [_crop(job.source, job.source_face, swapper.card.source) for job in jobs]
+        targets = [_crop(job.target, job.target_face, swapper.card.target) for job in jobs]
+        swap, seconds = _call(swapper, _batch(sources), _batch(targets))
         _check(swap, len(jobs), targets[0][0].shape)
+    except HifibenchError:
+        raise
     except Exception as error:
         if len(jobs) > 1:
             return [_swap_batch(swapper, [job])[0] for job in jobs]
@@ -96,6 +101,18 @@ def _swap_batch(swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
         replace(_paste(swapper, job, matrix, swap, row), seconds=seconds)
         for row, (job, (_, matrix)) in enumerate(zip(jobs, targets, strict=True))
     ]
+
+
+def _call(swapper: Swapper, source: Tensor, target: Tensor) -> tuple[Swap, float]:
+    """The swap and its seconds for each pair."""
+    import torch
+
+    begin = time.perf_counter()
+    with torch.no_grad():
+        swap = swapper.swap(source, target)
+    if isinstance(swap.image, torch.Tensor) and swap.image.is_cuda:
+        torch.cuda.synchronize(swap.image.device)  # else the clock would stop before the GPU has
+    return swap, (time.perf_counter() - begin) / len(target)
 
 
 def _crop(frame: Frame, face: Face | None, crop: Crop) -> tuple[Floats, align.Matrix]:
@@ -110,7 +127,13 @@ def _batch(crops: Sequence[tuple[Floats, align.Matrix]]) -> Tensor:
 
 
 def _check(swap: Swap, rows: int, shape: tuple[int, ...]) -> None:
-    """Hold a swapper to its contract: a wrong size or value range is an error, never guessed at."""
+    """Hold a swapper to its contract: a wrong type, size or value range is an error, never guessed at."""
+    import torch
+
+    for name, values in (("images", swap.image), ("masks", swap.mask)):
+        kind = getattr(values, "dtype", type(values).__name__)
+        if not (values is None and name == "masks") and kind is not torch.float32:
+            raise TypeError(f"returned {name} of type {kind}, expected torch.float32")
     if tuple(swap.image.shape) != (rows, *shape):
         raise ValueError(f"returned images of shape {tuple(swap.image.shape)}, expected {(rows, *shape)}")
     if len(swap.status) != rows:
@@ -118,11 +141,13 @@ def _check(swap: Swap, rows: int, shape: tuple[int, ...]) -> None:
     if swap.mask is not None and tuple(swap.mask.shape) != (rows, 1, *shape[1:]):
         raise ValueError(f"returned masks of shape {tuple(swap.mask.shape)}, expected {(rows, 1, *shape[1:])}")
     for row, status in enumerate(swap.status):
+        if not isinstance(status, Status):
+            raise TypeError(f"returned the status {status!r}, expected a hifibench.records.Status")
         if status is not Status.OK:
             continue
-        parts = [("image", swap.image[row])]
+        parts = [("image", swap.image[row].detach())]
         if swap.mask is not None:
-            parts.append(("mask", swap.mask[row]))
+            parts.append(("mask", swap.mask[row].detach()))
         for name, values in parts:
             low, high = float(values.min()), float(values.max())
             if not (low >= -_TOLERANCE and high <= 1 + _TOLERANCE):
@@ -132,8 +157,8 @@ def _check(swap: Swap, rows: int, shape: tuple[int, ...]) -> None:
 def _paste(swapper: Swapper, job: Job, matrix: align.Matrix, swap: Swap, row: int) -> Swapped:
     if swap.status[row] is not Status.OK:
         return Swapped(None, swap.status[row])
-    image = np.clip(swap.image[row].float().cpu().numpy(), 0.0, 1.0)
-    mask = None if swap.mask is None else np.clip(swap.mask[row, 0].float().cpu().numpy(), 0.0, 1.0)
+    image = np.clip(swap.image[row].detach().cpu().numpy(), 0.0, 1.0)
+    mask = None if swap.mask is None else np.clip(swap.mask[row, 0].detach().cpu().numpy(), 0.0, 1.0)
     crop = swapper.card.target
     if crop.template == "frame":
         frame = align.hwc(image if mask is None else mask * image + (1 - mask) * align.chw(job.target))

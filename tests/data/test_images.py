@@ -175,6 +175,19 @@ def test_damaged_files_give_an_image_or_an_image_error(tmp_path, suffix, seed):
         assert str(tmp_path / "a") in str(error)
 
 
+def test_a_png_whose_check_sums_do_not_fit_is_refused(tmp_path, frame):
+    path = tmp_path / "spoilt.png"
+    images.save_png(path, frame)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"IDAT")
+    (length,) = struct.unpack(">I", content[start - 4 : start])
+    content[start + 4 + length] ^= 1
+    path.write_bytes(content)
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), frame)  # the decoder does not look
+    with pytest.raises(ImageError, match=r"truncated or damaged \(.*IDAT"):
+        images.load(path)
+
+
 def test_missing_files_and_folders_are_refused(tmp_path):
     with pytest.raises(ImageError, match=r"There is no file .*nothing\.png"):
         images.load(tmp_path / "nothing.png")

@@ -3,16 +3,36 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from hifibench.contracts import Crop
 from hifibench.data import style_space, views
 from hifibench.data.views import Acceptance
 from hifibench.records import Floats, Frame
 
 REACH = np.array([views.SPREAD[name] for name in style_space.ATTRIBUTES])
 UNMOVED = np.zeros((8, 8, 3), np.uint8)
+
+
+class TestFingerprint:
+    def test_words_for_the_reader_change_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = views.fingerprint()
+        reworded = {"summary": "other words", "limits": "other words", "licence": "other words"}
+        monkeypatch.setattr(views, "W600K", replace(views.W600K, **reworded))
+        monkeypatch.setattr(views.Detector, "card", replace(views.Detector.card, **reworded))
+        assert views.fingerprint() == before
+
+    @pytest.mark.parametrize("change", [{"version": 99}, {"crop": Crop("box", 96)}, {"assets": ("edgeface-s",)}])
+    def test_what_decides_pixels_changes_it(self, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]) -> None:
+        before = views.fingerprint()
+        monkeypatch.setattr(views, "W600K", replace(views.W600K, **change))
+        after_recogniser = views.fingerprint()
+        monkeypatch.setattr(views.Detector, "card", replace(views.Detector.card, **change))
+        assert before != after_recogniser != views.fingerprint()
 
 
 class TestSteps:

@@ -106,12 +106,30 @@ def test_rows_do_not_depend_on_order_history_or_threads(expert: Landmarker, give
     np.testing.assert_array_equal(Landmarker().observe(given[::-1])["landmarks"][::-1], seen["landmarks"])
 
 
-def test_nothing_is_written_to_the_terminal_from_start_to_exit() -> None:
-    program = (
+@pytest.mark.parametrize("first", ["", "import mediapipe.tasks.python.vision\n"])
+def test_nothing_is_written_to_the_terminal_from_start_to_exit(first: str) -> None:
+    program = first + (
         "import numpy as np\n"
         "from hifibench.experts.landmarker import Landmarker\n"
         "expert = Landmarker()\n"
         "print(np.isnan(expert.observe(np.zeros((1, 3, 256, 256), np.float32))['pose_deg']).all())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "True\n"
+    assert done.stderr == ""
+
+
+def test_no_landmarker_is_ever_destroyed() -> None:
+    """Its destructor would hang, or complain when the interpreter has taken its functions away."""
+    program = (
+        "import gc, weakref\n"
+        "from hifibench.experts import landmarker\n"
+        "with landmarker._pool().borrow() as opened:\n"
+        "    left = weakref.ref(opened)\n"
+        "del opened\n"
+        "landmarker._pool.cache_clear()\n"
+        "gc.collect()\n"
+        "print(left() is not None)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "True\n"

@@ -155,3 +155,25 @@ def test_cut_refuses(arguments, said):
 def test_hwc_rounds_and_clips():
     image = np.array([-1, 0.5 / 255 + 1e-4, 2], np.float32).reshape(3, 1, 1)
     assert align.hwc(image).ravel().tolist() == [0, 1, 255]
+
+
+def test_a_huge_frame_is_sampled_in_bands_of_bounded_size(monkeypatch):
+    made = []
+    warp = cv2.warpAffine
+
+    def spy(source, matrix, extent, **kwargs):
+        made.append(extent[0] * extent[1])
+        return warp(source, matrix, extent, **kwargs)
+
+    monkeypatch.setattr(cv2, "warpAffine", spy)
+    frame = np.zeros((40, 16384, 3), np.uint8)
+    align.cut(frame, np.column_stack([216 / 16384 * np.eye(2), (20, 127)]), 256, border="zero")
+    assert sum(made) > 10 * align._MOST_SAMPLES
+    assert max(made) <= align._MOST_SAMPLES
+
+
+def test_bands_do_not_show(monkeypatch):
+    frame, matrix = smooth_frame(3), transform(0.4, 0.21, (7.3, -2.6))
+    whole = align.cut(frame, matrix, 31)
+    monkeypatch.setattr(align, "_MOST_SAMPLES", 4000)
+    np.testing.assert_allclose(align.cut(frame, matrix, 31), whole, atol=0.5 / 255)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
+from hifibench.contracts import Metric
 from metrics.identity import id_leak, id_retrieval
 from metrics.pose import pose
 from metrics.statistics import cluster_bootstrap
@@ -22,6 +23,13 @@ def test_a_score_holds_mean_interval_and_counts():
     assert (score.metric, score.value, score.n, score.n_failed) == ("pose[mediapipe]", 3.0, 4, 0)
     assert (score.low, score.high) == (low, high)
     assert score.worst_case == score.value
+
+
+def test_where_higher_is_better_the_largest_value_is_not_the_worst():
+    likeness = Metric("likeness", "Likeness", "", "up", (), lambda observed: np.empty(0))
+    score = summarise(likeness, np.array([1.0, 2.0, np.nan, np.nan]), VIDEOS, seed=0, worst=2.0)
+    assert (score.value, score.n_failed) == (1.5, 2)
+    assert isnan(score.worst_case)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hifibench.errors import MissingError, UsageError
-from hifibench.files import atomic_path, atomic_write
+from hifibench.files import TEMPORARY, atomic_path, atomic_write
 from hifibench.pipeline.store import (
     CHUNK,
     Shard,
@@ -109,11 +109,13 @@ def test_a_folder_below_a_file_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_sweeping_takes_old_temporary_files_only(tmp_path: Path) -> None:
-    old, new, real = tmp_path / ".a-1.png", tmp_path / ".a-2.png", tmp_path / "a.png"
-    for path in (old, new, real):
+    old, new, real = tmp_path / f"{TEMPORARY}1.png", tmp_path / f"{TEMPORARY}2.png", tmp_path / "a.png"
+    users, folder = tmp_path / ".gitignore", tmp_path / f"{TEMPORARY}3"
+    folder.mkdir()
+    for path in (old, new, real, users, folder / "run.json"):
         path.write_text("")
-    for path in (old, real):
+    for path in (old, real, users, folder):
         os.utime(path, (time.time() - 7200,) * 2)
     sweep(tmp_path)
-    assert not old.exists()
-    assert new.exists() and real.exists()
+    assert not old.exists() and not folder.exists()
+    assert new.exists() and real.exists() and users.exists()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from hifibench.contracts import Crop, SwapperCard
+from hifibench.errors import MissingError, UsageError
 from hifibench.pipeline.swap import Job, swap_jobs
 from hifibench.records import Cost, Face, Frame, Status, Swap
 
@@ -113,6 +114,12 @@ def test_a_pair_that_breaks_the_swapper_loses_only_itself() -> None:
         (lambda s, t: t * 2 - 1, r"expected \[0, 1\]"),
         (lambda s, t: t * float("nan"), r"expected \[0, 1\]"),
         (lambda s, t: Swap(t, None, ()), "statuses"),
+        (lambda s, t: Swap(t, None, ("ok",)), "the status 'ok'"),
+        (lambda s, t: t.round().to(torch.uint8), "torch.uint8, expected torch.float32"),
+        (lambda s, t: t.double(), "torch.float64"),
+        (lambda s, t: Swap(t.numpy(), None, (Status.OK,)), "expected torch.float32"),
+        (lambda s, t: Swap(t, t[:, :1] > 0.5, (Status.OK,)), "masks of type torch.bool"),
+        (lambda s, t: None, "NoneType"),
         (lambda s, t: Swap(t, t[:, :, :3, :3], (Status.OK,) * len(t)), "masks"),
         (lambda s, t: Swap(t, t[:, :1] * 9, (Status.OK,) * len(t)), "mask values"),
     ],
@@ -123,6 +130,28 @@ def test_a_broken_contract_is_a_failure_that_says_why(function, message: str) ->
     (done,) = swap_jobs(Fake(function), [job(0)])
     assert done.status is Status.FAILED and done.frame is None
     assert re.search(message, done.message)
+
+
+def test_a_face_that_gives_no_crop_loses_only_its_pair() -> None:
+    flat = Face(FACE.box, np.full((5, 2), 100, np.float32), 0.9)
+    done = swap_jobs(Fake(lambda s, t: t), [job(0), job(1, target_face=flat), job(2)])
+    assert [result.status for result in done] == [Status.OK, Status.FAILED, Status.OK]
+    assert "one spot" in done[1].message
+
+
+def test_images_that_carry_gradients_are_taken() -> None:
+    (done,) = swap_jobs(Fake(lambda s, t: t.clone().requires_grad_()), [job(0)])
+    assert done.status is Status.OK
+
+
+def test_what_is_missing_or_wrong_whatever_the_pair_stops_the_run() -> None:
+    def swap(source: Tensor, target: Tensor) -> Tensor:
+        raise MissingError("weights.bin is not there")
+
+    with pytest.raises(MissingError, match="weights"):
+        swap_jobs(Fake(swap), [job(0), job(1)])
+    with pytest.raises(UsageError, match="Did you mean 'ffhq'"):
+        swap_jobs(Fake(lambda s, t: t, "ffhqq"), [job(0)])
 
 
 def test_the_swappers_own_status_is_kept() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import finished_run
 import pytest
@@ -94,8 +95,53 @@ def test_failed_checks_are_alarms_and_come_first(make_run: MakeRun) -> None:
     content["checks"].append({"name": "source-paste above faceswap", "ok": False, "detail": "41 % against 60 %"})
     first, *rest = build(make_run(content)).notes
     assert first.alarm
-    assert "source-paste above faceswap (41 % against 60 %)" in first.text
+    assert "source-paste above faceswap. 41 % against 60 %" in first.text
     assert not any("in order" in note.text or note.alarm for note in rest)
+
+
+def test_skipped_checks_do_not_count_as_passed(make_run: MakeRun) -> None:
+    content = finished_run.results()
+    content["checks"][1] |= {"skipped": True}
+    texts = [note.text for note in build(make_run(content, name="one")).notes]
+    assert "The reference rows are in order (1 check passed, 1 skipped for want of rows or metrics)." in texts
+    content["checks"][0] |= {"skipped": True}
+    texts = [note.text for note in build(make_run(content, name="none")).notes]
+    assert "The reference rows were not checked: the run has none that could be." in texts
+    assert not any("in order" in text for text in texts)
+
+
+def unmeasured(content: dict[str, Any], *metrics: str) -> dict[str, Any]:
+    for score in content["scores"]:
+        if not metrics or score["metric"] in metrics:
+            score |= {"value": None, "low": None, "high": None, "n_failed": 100, "worst_case": 0.0}
+    return content
+
+
+def test_what_no_method_can_be_measured_by_is_not_held_against_them(make_run: MakeRun) -> None:
+    frames = "id_retrieval[edgeface,frames,top1]"
+    table = build(make_run(unmeasured(finished_run.results(n_failed=0), frames)))
+    assert {table.cells[row.name, "failed"].text for row in table.rows} == {"0/100"}
+    assert not any(column.worst_of == frames for section in table.sections for column in section.columns)
+    assert any(note.text.startswith("Not measurable in this run") and frames in note.text for note in table.notes)
+    assert not any(note.text.startswith(("Worst case", "Not scored")) for note in table.notes)
+
+
+def test_where_every_swap_failed_every_pair_is_not_scored(make_run: MakeRun) -> None:
+    table = build(make_run(unmeasured(finished_run.results(["faceswap"]))))
+    assert table.cells["faceswap", "failed"].text == "100/100"
+    assert table.cells["faceswap", f"{RETRIEVAL} worst case"].text == "0.0"
+    assert not any(note.text.startswith("Not measurable") for note in table.notes)
+
+
+def test_the_limits_of_the_estimators_are_footnotes(make_run: MakeRun) -> None:
+    floors = [note.text for note in build(make_run()).notes if note.floor]
+    assert floors == ["Limits of mediapipe: compresses large angles"]
+
+
+def test_the_footnotes_name_code_and_what_is_for_research_only(make_run: MakeRun) -> None:
+    text = "\n".join(note.text for note in build(make_run()).notes)
+    assert "hifibench 0.1.0, commit 0123abcd, created 2030-01-01T12:00:00+00:00" in text
+    assert "For research only, as are results that rest on them: edgeface-s." in text
 
 
 def test_the_footnotes_name_protocol_galleries_manifest_and_hardware(make_run: MakeRun) -> None:

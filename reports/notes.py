@@ -1,0 +1,99 @@
+"""The footnotes of a table: what its numbers rest on, what they cannot tell, and whether they may be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from reports.glossary import REFERENCES, base
+from reports.provenance import describe, hardware
+from reports.records import Check, Run
+
+
+@dataclass(frozen=True)
+class Note:
+    """One footnote.
+
+    Attributes:
+        text: the footnote.
+        alarm: it must not be overlooked.
+        floor: it says what an estimator can tell apart at all.
+    """
+
+    text: str
+    alarm: bool = False
+    floor: bool = False
+
+
+def unmeasured(run: Run) -> tuple[str, ...]:
+    """Metrics without a value for any pair of any method: these images do not let them be measured.
+
+    No method failed there. Where nothing at all has a value it is the methods that failed, and none is listed.
+    """
+    scores = run.results.scores
+    measured = {score.metric for score in scores if score.value is not None}
+    return tuple(dict.fromkeys(score.metric for score in scores if measured and score.metric not in measured))
+
+
+def of(run: Run) -> Iterable[Note]:
+    """The footnotes of a run's table: alarms first, provenance last."""
+    results = run.results
+    for check in results.checks:
+        if not check.ok:
+            yield Note(f"CHECK FAILED: {check.name}. {check.detail or 'Do not trust this table.'}", True)
+    yield Note("In brackets: 95 % interval. Arrows: which way is better.")
+    if any(metric.leader for metric in results.metrics):
+        yield Note("Bold: better than every other method, the interval of each paired difference excludes 0.")
+    missing = unmeasured(run)
+    if missing:
+        retrieval = any(base(name) == "id_retrieval" for name in missing)
+        why = " Retrieval needs an image of the source's person in the gallery." if retrieval else ""
+        yield Note(f"Not measurable in this run, and not counted as not scored: {'; '.join(missing)}.{why}")
+    if any(score.n_failed for score in results.scores if score.metric not in missing):
+        yield Note("Not scored: pairs that at least one metric could not score (the metric that missed most).")
+        yield Note("Worst case: the mean when each pair that could not be scored counts as the metric's worst value.")
+    references = [method for method in results.methods if method.kind == "reference"]
+    if references:
+        told = "; ".join(f"{m.name}: {REFERENCES.get(m.name, m.summary)}" for m in references)
+        yield Note(f"Reference rows bound the scale and do not compete. {told}.")
+    yield from _checked(results.checks)
+    if results.galleries:
+        sizes = "; ".join(
+            f"{name}, {size.images} images of {size.identities} people" for name, size in results.galleries.items()
+        )
+        yield Note(f"Galleries: {sizes}.")
+    if results.protocol:
+        told = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in results.protocol.items())
+        yield Note(f"Protocol: {told}.")
+    for expert in results.experts:
+        if expert.limits:
+            yield Note(f"Limits of {expert.name}: {expert.limits}", floor=True)
+    if run.timing.methods:
+        yield Note(
+            "Latency: inside the method's own swap, without detection, cropping and pasting back; pairs that share a "
+            "batch share its time."
+        )
+    if run.timing.methods and run.timing.hardware:
+        told = ", ".join(f"{key} {value}" for key, value in hardware(run.timing.hardware))
+        yield Note(f"Timed on: {told}.")
+    made_by = [f"{key} {run.provenance[key]}" for key in ("hifibench", "commit", "created") if run.provenance.get(key)]
+    yield Note(
+        ", ".join([f"Suite {results.suite}", f"seed {results.seed}", f"manifest {results.manifest[:12]}", *made_by])
+        + "."
+    )
+    research = [entry.asset for entry in describe(run.provenance).licences if entry.research_only]
+    if research:
+        yield Note(f"For research only, as are results that rest on them: {', '.join(research)}.")
+
+
+def _checked(checks: Sequence[Check]) -> Iterable[Note]:
+    """That the reference rows are in order, if any was looked at; what is wrong is an alarm of its own."""
+    passed = sum(check.ok and not check.skipped for check in checks)
+    skipped = sum(check.skipped for check in checks)
+    left_out = f", {skipped} skipped for want of rows or metrics" if skipped else ""
+    if not passed and skipped == len(checks):
+        yield Note("The reference rows were not checked: the run has none that could be.")
+    elif passed + skipped == len(checks):
+        yield Note(
+            f"The reference rows are in order ({passed} {'check' if passed == 1 else 'checks'} passed{left_out})."
+        )

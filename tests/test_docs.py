@@ -1,0 +1,62 @@
+"""What the documents say that can be checked: addresses, columns, keys, figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from hifibench.experts.landmarker import CARD as MEDIAPIPE
+from hifibench.experts.reconstruction import CARD as TDDFA
+from hifibench.pipeline.plan import pairs_table
+from hifibench.records import Manifest
+from metrics.reference import CEILING, CHANCE_SLACK
+from reports import records
+from reports.formats import CSV_FIELDS
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = ("README.md", "docs/protocol.md", "docs/contracts.md")
+
+
+def read(name: str) -> str:
+    return " ".join((ROOT / name).read_text(encoding="utf-8").split())
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_leads_to_a_file(name: str) -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)", read(name)) if "://" not in link]
+    assert links
+    for link in links:
+        assert ((ROOT / name).parent / link).is_file(), link
+
+
+def test_every_column_and_key_is_documented() -> None:
+    text = read("docs/contracts.md")
+    columns = list(pairs_table(Manifest((), (), {}, "")).columns)
+    keys = [
+        field.name
+        for record in (records.Results, records.Method, records.Expert, records.Metric, records.Result, records.Check)
+        for field in dataclasses.fields(record)
+    ]
+    for word in (*columns, *CSV_FIELDS, *keys, *(field.name for field in dataclasses.fields(records.Latency))):
+        assert f"`{word}`" in text, word
+
+
+def test_the_floors_are_those_of_the_cards() -> None:
+    text = read("docs/protocol.md")
+    for card, said, documented in (
+        (MEDIAPIPE, "pose by 0.18 deg, the shape by 0.12 mm", "pose 0.18 deg, shape 0.12 mm, blendshapes 0.05"),
+        (MEDIAPIPE, "one generated person 1.6 mm, between people 3.4 mm", "1.6 mm between views of one person, 3.4 mm"),
+        (TDDFA, "pose by 0.1 deg, the identity by 0.04", "pose 0.1 deg, identity 0.04 sd, expression 0.02 sd"),
+        (TDDFA, "one generated person 0.9 sd, between people 1.9 sd", "0.9 sd between views of one person, 1.9 sd"),
+    ):
+        assert said in card.limits, "the card has changed: measure and change docs/protocol.md too"
+        assert documented in text
+
+
+def test_the_bounds_of_the_checks_are_documented() -> None:
+    text = read("docs/protocol.md")
+    assert f"lower end at most {CHANCE_SLACK:.0f} points above" in text
+    assert f"retrieval reaches {CEILING:.0f} %" in text
