@@ -38,15 +38,19 @@ class Crop:
     size: int = 0
 
 
+_PROSE = ("summary", "paper", "licence", "limits")
+"""Fields of a card that say something and decide nothing: a mended sentence must not undo a night's work."""
+
+
 class _Hashed:
     """Cards hash by content, so that a changed card never meets an old cache entry."""
 
     @property
     def hash(self) -> str:
-        """SHA-256 over all fields and the contents of the asset files, hexadecimal."""
+        """SHA-256 over all fields but the prose, and over the contents of the asset files; hexadecimal."""
         from hifibench.assets import catalogue
 
-        fields = asdict(self)  # type: ignore[call-overload]
+        fields = {name: value for name, value in asdict(self).items() if name not in _PROSE}  # type: ignore[call-overload]
         known = catalogue()
         fields["assets"] = {name: known[name].sha256 if name in known else "" for name in fields["assets"]}
         return hashlib.sha256(json.dumps(fields, sort_keys=True, default=str).encode()).hexdigest()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import fsum, nan
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hifibench.contracts import Metric
 from hifibench.records import Score
-from metrics.statistics import Interval, cluster_bootstrap, mean, wilson
+from metrics.statistics import Interval, cluster_bootstrap, mean, paired_difference, wilson
 
 
 def summarise(
@@ -110,3 +110,34 @@ def _score(metric: Metric, values: NDArray[np.float64], low: float, high: float,
     if n_failed:
         worst_case = fsum([*scored.tolist(), *[worst] * n_failed]) / n
     return Score(metric.name, value, low, high, n, n_failed, worst_case)
+
+
+def leader(
+    rows: Mapping[str, NDArray[np.float64]],
+    clusters: NDArray[Any] | Sequence[str],
+    direction: Literal["up", "down"],
+    seed: int,
+    draws: int = 1000,
+) -> str | None:
+    """The method that is better than every other one, pair by pair: each paired interval lies on its side of 0.
+
+    Pairs that either of two methods failed in do not enter their comparison.
+
+    Args:
+        rows: method -> ``(n,)`` values, NaN where a pair failed.
+        clusters: ``(n,)`` the video of each pair.
+        direction: whether higher or lower is better.
+        seed: of the bootstrap.
+        draws: of the bootstrap.
+
+    Returns:
+        Its name; ``None`` if there is none, or nobody to compare it with.
+    """
+    scored = [name for name, row in rows.items() if np.isfinite(row).any()]
+
+    def beats(one: str, other: str) -> bool:
+        _, low, high = paired_difference(rows[one], rows[other], clusters, seed=seed, draws=draws)
+        return low > 0 if direction == "up" else high < 0
+
+    leaders = [one for one in scored if all(beats(one, other) for other in scored if other != one)]
+    return leaders[0] if len(scored) > 1 and leaders else None

@@ -7,26 +7,22 @@ holds them for whoever scores outside a run too.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hifibench import data, registry
-from hifibench.contracts import ExpertCard, Metric
+from hifibench import registry
+from hifibench.contracts import Metric
 from hifibench.errors import MissingError, UsageError
-from hifibench.faces.detect import Detector
 from hifibench.files import atomic_path
 from hifibench.pipeline.observe import DETECTOR
 from hifibench.pipeline.plan import pairs_table
-from hifibench.pipeline.store import RunFolder, chunks, read_arrays, read_json, write_json
+from hifibench.pipeline.results import Scored, aggregate
+from hifibench.pipeline.store import RunFolder, chunks, read_arrays, write_json
 from hifibench.records import Floats, Gallery, Manifest, Observed, Score
 from hifibench.suite import Suite
-
-SCHEMA = 1
-"""Version of ``results.json``."""
 
 Stacked = dict[str, dict[str, Floats]]
 
@@ -112,7 +108,7 @@ def score(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int) -> dic
     clusters = observations.pairs["video"].to_numpy().astype(str)
     scores = _summarise(suite, metrics, values, clusters, seed)
     _write_scores(folder, observations.pairs["pair"].to_numpy(), values)
-    results = _results(folder, suite, manifest, seed, metrics, values, scores, clusters)
+    results = aggregate(folder, suite, manifest, seed, Scored(metrics, values, scores, clusters))
     write_json(folder["results.json"], results)
     return results
 
@@ -166,134 +162,3 @@ def _write_scores(
     ]
     with atomic_path(folder["scores.parquet"]) as temporary:
         pd.concat(frames, ignore_index=True).to_parquet(temporary, index=False)
-
-
-def _number(value: float) -> float | None:
-    """Nine significant digits: more than any metric resolves, and the same text on every run."""
-    return float(f"{value:.9g}") if math.isfinite(value) else None
-
-
-def _results(
-    folder: RunFolder,
-    suite: Suite,
-    manifest: Manifest,
-    seed: int,
-    metrics: list[Metric],
-    values: Mapping[str, Mapping[str, NDArray[np.float64]]],
-    scores: Mapping[str, Mapping[str, Score]],
-    clusters: NDArray[np.str_],
-) -> dict[str, Any]:
-    from metrics.reference import check_order
-
-    cards = {name: registry.swappers.get(name).card for name in suite.methods}
-    checks = check_order(scores, metrics, {name: len(people) for name, people in _people(manifest).items()})
-    return {
-        "schema": SCHEMA,
-        "suite": suite.name,
-        "title": suite.title,
-        "manifest": manifest.hash,
-        "origin": manifest.origin,
-        "seed": seed,
-        "n_pairs": len(manifest.pairs),
-        "galleries": {
-            name: {"images": len(members), "identities": len(_people(manifest)[name])}
-            for name, members in manifest.galleries.items()
-        },
-        "protocol": {
-            "detector": Detector.card.name,
-            "face rule": "originals: the largest, most central face; swaps: the face that overlaps the target's most",
-            "identity map": "as the manifest names people",
-            "intervals": f"95 % cluster bootstrap by video, {suite.draws} draws, {len(set(clusters))} videos; "
-            "Wilson for rates of one pair a video, or of 0 and 100 %",
-            **data.notes(suite.data, manifest),
-        },
-        "methods": [_method(folder, manifest, name, cards[name]) for name in suite.methods],
-        "experts": [_expert(registry.experts.get(name).card) for name in suite.experts()],
-        "metrics": [
-            {
-                "name": metric.name,
-                "title": metric.title,
-                "unit": metric.unit,
-                "direction": metric.direction,
-                "decimals": metric.decimals,
-                "group": metric.group,
-                "needs": list(metric.needs),
-                "leader": _leader(suite, metric, values, clusters, seed),
-            }
-            for metric in metrics
-        ],
-        "scores": [
-            {
-                "method": method,
-                "metric": one.metric,
-                "value": _number(one.value),
-                "low": _number(one.low),
-                "high": _number(one.high),
-                "n": one.n,
-                "n_failed": one.n_failed,
-                "worst_case": _number(one.worst_case),
-            }
-            for method in suite.methods
-            for one in scores[method].values()
-        ],
-        "checks": [
-            {"name": check.name, "ok": check.ok, "skipped": check.skipped, "detail": check.detail} for check in checks
-        ],
-    }
-
-
-def _people(manifest: Manifest) -> dict[str, set[str]]:
-    return {
-        name: {manifest.image(member).identity for member in members} for name, members in manifest.galleries.items()
-    }
-
-
-def _leader(
-    suite: Suite,
-    metric: Metric,
-    values: Mapping[str, Mapping[str, NDArray[np.float64]]],
-    clusters: NDArray[np.str_],
-    seed: int,
-) -> str | None:
-    """The best method, if its paired difference to every other method excludes 0; reference rows do not compete."""
-    from metrics.statistics import paired_difference
-
-    rows = {
-        name: values[name][metric.name]
-        for name in suite.methods
-        if registry.swappers.get(name).card.kind == "method" and np.isfinite(values[name][metric.name]).any()
-    }
-    if len(rows) < 2:
-        return None
-    sign = 1.0 if metric.direction == "up" else -1.0
-    best = max(rows, key=lambda name: sign * float(np.nanmean(rows[name])))
-    for name, row in rows.items():
-        if name == best:
-            continue
-        _, low, high = paired_difference(rows[best], row, clusters, seed=seed, draws=suite.draws)
-        if not (low > 0 or high < 0):
-            return None
-    return best
-
-
-def _method(folder: RunFolder, manifest: Manifest, name: str, card: Any) -> dict[str, Any]:
-    status: Counter[str] = Counter()
-    messages: Counter[str] = Counter()
-    for index, _ in enumerate(chunks(manifest.pairs)):
-        done = read_json(folder.swap_chunk(name, index)) or {"pairs": []}
-        for pair in done["pairs"]:
-            status[pair["status"]] += 1
-            if pair["message"]:
-                messages[pair["message"]] += 1
-    return {
-        **{field: getattr(card, field) for field in ("name", "kind", "summary", "paper", "licence", "limits")},
-        "card": card.hash,
-        "cost": read_json(folder.cost(name)),
-        "status": dict(sorted(status.items())),
-        "messages": [f"{text} ({count} x)" for text, count in sorted(messages.items())],
-    }
-
-
-def _expert(card: ExpertCard) -> dict[str, Any]:
-    fields = ("name", "summary", "paper", "licence", "limits")
-    return {**{field: getattr(card, field) for field in fields}, "card": card.hash}

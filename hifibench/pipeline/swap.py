@@ -45,8 +45,8 @@ class Swapped:
         frame: the target's frame with the swapped face, same size; ``None`` unless ``status`` is ``OK``.
         status: how it ended.
         message: why it failed, empty otherwise.
-        seconds: time inside the swapper, for one pair: that of its batch, shared out equally. The first batch pays
-            for warming up. NaN where it was not called.
+        seconds: time inside the swapper, for one pair: that of its batch, shared out equally. NaN where it was not
+            called.
     """
 
     frame: Frame | None

@@ -10,7 +10,7 @@ from hifibench.contracts import Metric
 from metrics.identity import id_leak, id_retrieval
 from metrics.pose import pose
 from metrics.statistics import cluster_bootstrap
-from metrics.summary import summarise, summarise_all
+from metrics.summary import leader, summarise, summarise_all
 
 RETRIEVAL, LEAK, POSE = id_retrieval("edgeface", "sources", "top1"), id_leak("edgeface"), pose("mediapipe")
 VIDEOS = ["u", "u", "v", "w"]
@@ -113,3 +113,29 @@ def test_failed_pairs_are_no_trials_of_a_rate():
     with_failed = summarise(metric, np.array([100.0, 0.0, np.nan]), list("abc"), seed=0)
     without = summarise(metric, np.array([100.0, 0.0]), list("ab"), seed=0)
     assert (with_failed.low, with_failed.high) == (without.low, without.high)
+
+
+def test_the_leader_is_better_on_the_pairs_that_both_have():
+    # The first has the higher mean only because it failed on the hard pairs; where both succeed the second is better.
+    easy, hard = np.arange(3) * 0.1, np.arange(3) * 0.1
+    first = np.concatenate([90 + easy, np.full(3, np.nan)])
+    second = np.concatenate([95 + easy, 10 + hard])
+    assert np.nanmean(first) > np.nanmean(second)
+    assert leader({"first": first, "second": second}, list("abcdef"), "up", seed=0) == "second"
+    assert leader({"first": first, "second": second}, list("abcdef"), "down", seed=0) == "first"
+
+
+def test_nobody_leads_within_the_noise_or_alone():
+    rng = np.random.default_rng(0)
+    rows = {"one": rng.normal(0, 1, 30), "two": rng.normal(0, 1, 30)}
+    assert leader(rows, [str(i) for i in range(30)], "up", seed=0) is None
+    assert (
+        leader({"one": rows["one"], "failed": np.full(30, np.nan)}, [str(i) for i in range(30)], "up", seed=0) is None
+    )
+
+
+def test_the_leader_beats_all_the_others():
+    base = np.random.default_rng(0).normal(0, 1, 30)
+    rows = {"low": base - 5, "top": base + 5, "mid": base}
+    assert leader(rows, [str(i) for i in range(30)], "up", seed=0) == "top"
+    assert leader(rows, [str(i) for i in range(30)], "down", seed=0) == "low"

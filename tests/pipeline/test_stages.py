@@ -155,6 +155,14 @@ def test_a_card_names_the_contents_of_its_files(monkeypatch: pytest.MonkeyPatch)
     assert Fake().card.hash == Fake().card.hash != Fake(version=2).card.hash
 
 
+def test_a_mended_sentence_on_a_card_undoes_no_work() -> None:
+    from dataclasses import replace
+
+    card = Fake().card
+    assert replace(card, limits="none", summary="better said", paper="x", licence="y").hash == card.hash
+    assert replace(card, trained_with=("w600k",)).hash != card.hash
+
+
 def test_an_asset_that_no_catalogue_knows_is_named(install: Callable[..., Fake], tmp_path: Path) -> None:
     install(asset="scrfd-500")
     with pytest.raises(UsageError, match="Did you mean 'scrfd-500m'"):

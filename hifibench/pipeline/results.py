@@ -1,0 +1,145 @@
+"""What ``results.json`` says of a run: scores, cards, protocol, checks. It holds no time and no date."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hifibench import data, registry
+from hifibench.contracts import ExpertCard, Metric
+from hifibench.faces.detect import Detector
+from hifibench.pipeline.store import RunFolder, chunks, read_json
+from hifibench.records import Manifest, Score
+from hifibench.suite import Suite
+
+SCHEMA = 1
+"""Version of ``results.json``."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """All numbers of a run.
+
+    Attributes:
+        metrics: in the suite's order.
+        values: method -> printed name of the metric -> ``(n,)`` value of each pair, NaN where it failed.
+        scores: method -> printed name of the metric -> score.
+        clusters: ``(n,)`` video of each pair.
+    """
+
+    metrics: list[Metric]
+    values: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    scores: Mapping[str, Mapping[str, Score]]
+    clusters: NDArray[np.str_]
+
+
+def _number(value: float) -> float | None:
+    """Nine significant digits: more than any metric resolves, and the same text on every run."""
+    return float(f"{value:.9g}") if math.isfinite(value) else None
+
+
+def aggregate(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int, scored: Scored) -> dict[str, Any]:
+    """What ``results.json`` holds; the same for the same suite, seed and machine."""
+    from metrics.reference import check_order
+
+    scores, metrics, clusters = scored.scores, scored.metrics, scored.clusters
+
+    cards = {name: registry.swappers.get(name).card for name in suite.methods}
+    checks = check_order(scores, metrics, {name: len(people) for name, people in _people(manifest).items()})
+    return {
+        "schema": SCHEMA,
+        "suite": suite.name,
+        "title": suite.title,
+        "manifest": manifest.hash,
+        "origin": manifest.origin,
+        "seed": seed,
+        "n_pairs": len(manifest.pairs),
+        "galleries": {
+            name: {"images": len(members), "identities": len(_people(manifest)[name])}
+            for name, members in manifest.galleries.items()
+        },
+        "protocol": {
+            "detector": Detector.card.name,
+            "face rule": "originals: the largest, most central face; swaps: the face that overlaps the target's most",
+            "identity map": "as the manifest names people",
+            "intervals": f"95 % cluster bootstrap by video, {suite.draws} draws, {len(set(clusters))} videos; "
+            "Wilson for rates of one pair a video, or of 0 and 100 %",
+            **data.notes(suite.data, manifest),
+        },
+        "methods": [_method(folder, manifest, name, cards[name]) for name in suite.methods],
+        "experts": [_expert(Detector.card), *(_expert(registry.experts.get(name).card) for name in suite.experts())],
+        "metrics": [
+            {
+                "name": metric.name,
+                "title": metric.title,
+                "unit": metric.unit,
+                "direction": metric.direction,
+                "decimals": metric.decimals,
+                "group": metric.group,
+                "needs": list(metric.needs),
+                "leader": _leader(suite, metric, scored, seed),
+            }
+            for metric in metrics
+        ],
+        "scores": [
+            {
+                "method": method,
+                "metric": one.metric,
+                "value": _number(one.value),
+                "low": _number(one.low),
+                "high": _number(one.high),
+                "n": one.n,
+                "n_failed": one.n_failed,
+                "worst_case": _number(one.worst_case),
+            }
+            for method in suite.methods
+            for one in scores[method].values()
+        ],
+        "checks": [
+            {"name": check.name, "ok": check.ok, "skipped": check.skipped, "detail": check.detail} for check in checks
+        ],
+    }
+
+
+def _people(manifest: Manifest) -> dict[str, set[str]]:
+    return {
+        name: {manifest.image(member).identity for member in members} for name, members in manifest.galleries.items()
+    }
+
+
+def _leader(suite: Suite, metric: Metric, scored: Scored, seed: int) -> str | None:
+    """The method to print in bold; reference rows do not compete."""
+    from metrics.summary import leader
+
+    competing = [name for name in suite.methods if registry.swappers.get(name).card.kind == "method"]
+    rows = {name: scored.values[name][metric.name] for name in competing}
+    return leader(rows, scored.clusters, metric.direction, seed=seed, draws=suite.draws)
+
+
+def _method(folder: RunFolder, manifest: Manifest, name: str, card: Any) -> dict[str, Any]:
+    status: Counter[str] = Counter()
+    messages: Counter[str] = Counter()
+    for index, _ in enumerate(chunks(manifest.pairs)):
+        done = read_json(folder.swap_chunk(name, index)) or {"pairs": []}
+        for pair in done["pairs"]:
+            status[pair["status"]] += 1
+            if pair["message"]:
+                messages[pair["message"]] += 1
+    return {
+        **{field: getattr(card, field) for field in ("name", "kind", "summary", "paper", "licence", "limits")},
+        "card": card.hash,
+        "cost": read_json(folder.cost(name)),
+        "status": dict(sorted(status.items())),
+        "messages": [f"{text} ({count} x)" for text, count in sorted(messages.items())],
+    }
+
+
+def _expert(card: ExpertCard) -> dict[str, Any]:
+    fields = ("name", "summary", "paper", "licence", "limits")
+    return {**{field: getattr(card, field) for field in fields}, "card": card.hash}
