@@ -51,7 +51,11 @@ def aggregate(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int, sc
     scores, metrics, clusters = scored.scores, scored.metrics, scored.clusters
 
     cards = {name: registry.swappers.get(name).card for name in suite.methods}
-    checks = check_order(scores, metrics, {name: len(people) for name, people in _people(manifest).items()})
+    people = {
+        name: len({manifest.image(member).identity for member in members})
+        for name, members in manifest.galleries.items()
+    }
+    checks = check_order(scores, metrics, people)
     return {
         "schema": SCHEMA,
         "suite": suite.name,
@@ -61,8 +65,7 @@ def aggregate(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int, sc
         "seed": seed,
         "n_pairs": len(manifest.pairs),
         "galleries": {
-            name: {"images": len(members), "identities": len(_people(manifest)[name])}
-            for name, members in manifest.galleries.items()
+            name: {"images": len(members), "identities": people[name]} for name, members in manifest.galleries.items()
         },
         "protocol": {
             "detector": Detector.card.name,
@@ -104,12 +107,6 @@ def aggregate(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int, sc
         "checks": [
             {"name": check.name, "ok": check.ok, "skipped": check.skipped, "detail": check.detail} for check in checks
         ],
-    }
-
-
-def _people(manifest: Manifest) -> dict[str, set[str]]:
-    return {
-        name: {manifest.image(member).identity for member in members} for name, members in manifest.galleries.items()
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,6 @@ class Stages:
         self._cards: dict[str, SwapperCard] = {name: registry.swappers.get(name).card for name in suite.methods}
         self._load = data.loader(suite.data)
         self._observer = Observer(suite.experts(), device, workers)
-        self._comparisons = [name for name, card in self._observer.cards.items() if card.role == "comparison"]
         self._warm: set[str] = set()
         self._run_id: str = (read_json(folder["run.json"]) or {})["run_id"]
 
@@ -130,11 +129,14 @@ class Stages:
         """Whether a chunk was observed by all experts, under their present cards; of swaps, the present ones."""
         if of != "images" and not self._swapped(of, chunk):
             return False
-        experts = [name for name in self._observer.cards if of != "images" or name not in self._comparisons]
         mark = read_json(self._folder.observations(of, "done", chunk).with_suffix(".json"))
         return mark == self._mark(of, chunk) and all(
-            zipfile.is_zipfile(self._folder.observations(of, name, chunk)) for name in experts
+            zipfile.is_zipfile(self._folder.observations(of, name, chunk)) for name in self._looking(of)
         )
+
+    def _looking(self, of: str) -> list[str]:
+        """Who looks at the originals (``images``) or at a method's swaps: only swaps have something to compare with."""
+        return [name for name, card in self._observer.cards.items() if of != "images" or card.role != "comparison"]
 
     def _mark(self, of: str, chunk: int) -> dict[str, Any]:
         """What a chunk's observations depend on: cards, and for swaps the images themselves."""
@@ -150,9 +152,7 @@ class Stages:
         return mark
 
     def _store(self, of: str, chunk: int, mark: dict[str, Any], seen: Sequence[Seen]) -> None:
-        for name in self._observer.cards:
-            if of == "images" and name in self._comparisons:
-                continue
+        for name in self._looking(of):
             rows = [one.get(name, {}) for one in seen]
             like = next((row for row in rows if row), {})
             nothing = {output: np.full_like(value, np.nan) for output, value in like.items()}
@@ -185,15 +185,7 @@ class Stages:
                 f"The method {method!r} loads a {type(swapper).__name__}; expected a hifibench.contracts.Swapper "
                 "with the plugin's own card."
             )
-        cost = swapper.cost()
-        write_json(
-            self._folder.cost(method),
-            {
-                "params_trainable": cost.params_trainable,
-                "params_frozen": cost.params_frozen,
-                "macs": cost.macs,
-            },
-        )
+        write_json(self._folder.cost(method), asdict(swapper.cost()))
         with self._reporter.stage(f"swap {method}", sum(len(part) for _, part in todo)) as advance:
             for chunk, part in todo:
                 self._swap_chunk(swapper, chunk, part)
