@@ -105,6 +105,10 @@ def _conv(attributes: Attributes) -> Operation:
     groups = attributes.get("group", 1)
 
     def conv(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        if groups == x.shape[1] and max(stride) > 1 and x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            # The gradient of a strided depthwise convolution has no fast bfloat16 kernel: 20 ms instead of 3.
+            with torch.autocast("cpu", enabled=False):
+                return F.conv2d(x.float(), weight, bias, stride, pads[:2], dilation, groups).to(x.dtype)
         return F.conv2d(x, weight, bias, stride, pads[:2], dilation, groups)
 
     return conv
@@ -134,7 +138,10 @@ def _prelu(attributes: Attributes) -> Operation:
     del attributes
 
     def prelu(x: Tensor, slope: Tensor) -> Tensor:
-        return F.prelu(x, slope.flatten().to(x.dtype))
+        # As a product with a constant: F.prelu also works out a gradient for the slope, which nobody asked for, and
+        # spends four times as long on it.
+        wide = slope.to(x.dtype).reshape(-1, *[1] * (x.dim() - 2))
+        return x * torch.where(x.detach() > 0, torch.ones((), dtype=x.dtype, device=x.device), wide)
 
     return prelu
 

@@ -16,6 +16,10 @@ from hifibench.hififace.config import TDDFA, FaceModelLayout
 from hifibench.hififace.identity import Coefficients, fuse
 
 
+ID_CROP = Crop("arcface", 112)
+"""What the recognisers see."""
+
+
 class FaceCoefficients(NamedTuple):
     """What a face model says of B faces: the numbers that enter v_sid, and the camera that projects its mesh.
 
@@ -126,7 +130,7 @@ class SidExtractor(nn.Module):
 
     def identity(self, images: Tensor, crop: Crop) -> Tensor:
         """Identity vectors v_id of aligned images: ``(B, 512)``."""
-        vectors: Tensor = self.recogniser(recrop(images, crop, Crop("arcface", 112)))
+        vectors: Tensor = self.recogniser(recrop(images, crop, ID_CROP))
         return vectors
 
     def landmarks(self, images: Tensor, crop: Crop) -> Tensor:

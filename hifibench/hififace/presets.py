@@ -1,0 +1,57 @@
+"""The presets of ``hifibench train hififace``: the paper's settings, and one that a processor can do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hifibench.hififace.config import Variant
+from hifibench.training.contract import Optimiser, Plan
+
+_PAPER = {"generator": Optimiser(), "discriminator": Optimiser()}
+_LITE = {"generator": Optimiser(lr=4e-4), "discriminator": Optimiser(lr=4e-4)}
+
+
+def _method(**changes: Any) -> dict[str, Any]:
+    return {
+        "variant": "full",
+        "width": 1.0,
+        "discriminator_width": 1.0,
+        "r1": 1.0,
+        "r1_every": 1,
+        "lpips": "vgg",
+        "weights": {"shape": 0.5, "id": 5.0, "seg": 100.0, "rec": 20.0, "cyc": 1.0, "lpips": 5.0, "adv": 1.0},
+    } | changes
+
+
+PAPER_256 = Plan("paper-256", size=256, batch=32, steps=200_000, optimisers=_PAPER, method=_method())
+"""Sec. 4.1: batch 32, Adam with betas 0 and 0.99 and a rate of 1e-4, 200 K steps, half of the pairs of one person."""
+
+PAPER_512 = replace(PAPER_256, name="paper-512", size=512)
+"""Ours-512: one more block."""
+
+LITE = Plan(
+    "lite",
+    size=128,
+    batch=12,
+    steps=8_000,
+    optimisers=_LITE,
+    same_identity=0.25,
+    flip=True,
+    average=0.998,
+    method=_method(
+        width=0.25,
+        discriminator_width=0.125,
+        r1_every=16,
+        lpips="alex",
+        weights={"shape": 20.0, "id": 10.0, "seg": 20.0, "rec": 20.0, "cyc": 1.0, "lpips": 3.0, "adv": 0.5},
+    ),
+)
+"""What two processor cores learn in an hour or two from generated portraits."""
+
+
+def presets(variant: Variant) -> dict[str, Plan]:
+    """The presets of a variant: they differ in the variant alone, so that an ablation compares equal budgets."""
+    return {
+        plan.name: replace(plan, method={**plan.method, "variant": variant}) for plan in (PAPER_256, PAPER_512, LITE)
+    }

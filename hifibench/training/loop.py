@@ -1,0 +1,305 @@
+"""The loop: steps, turns, optimisers, several processes, checkpoints.
+
+Every process computes the turns on its share of the batch, then gradients are averaged over the processes in one
+flat tensor. That is what wrappers such as DistributedDataParallel do too, but a GAN with a cycle calls its generator
+twice and differentiates a gradient, which their hooks on single forward passes do not foresee.
+
+All randomness of step n is drawn from the seed and n (see also `hifibench.training.pairs`), and a checkpoint holds
+weights, optimisers and the step: so a resumed training goes on exactly.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from hifibench.errors import UsageError
+from hifibench.training import checkpoints, precision
+from hifibench.training.contract import Batch, Plan, Trainable
+from hifibench.training.log import CollapseWatch, check_finite
+from hifibench.training.pairs import PairImages, Pairs, indices
+
+if TYPE_CHECKING:
+    from hifibench.data.prepared import PreparedFaces
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What of a training does not decide its result.
+
+    Attributes:
+        workers: processes that read images; 0: the training process itself.
+        save_every: steps between checkpoints.
+        log_every: steps between rows of the log.
+        keep: newest checkpoints kept.
+        compile: compile what gains from it.
+    """
+
+    workers: int = 0
+    save_every: int = 1000
+    log_every: int = 50
+    keep: int = 3
+    compile: bool = True
+
+
+class Progress:
+    """What the loop tells the outside; the methods of this class do nothing."""
+
+    def row(self, step: int, values: Mapping[str, float]) -> None:
+        """Means of the last steps."""
+
+    def saved(self, step: int, grid: Callable[[], Tensor]) -> None:
+        """A checkpoint was written; ``grid()`` draws swaps ``(3, H, W)`` in [0, 1]."""
+
+
+class Loop:
+    """A training in a folder.
+
+    Args:
+        method: what is trained.
+        plan: the preset, as changed by the user.
+        data: prepared faces of the method's crop.
+        folder: for checkpoints; a begun training there is resumed.
+        seed: of weights, order and randomness.
+        accelerator: devices and processes.
+        settings: what does not decide the result.
+
+    Raises:
+        UsageError: data, plan and folder do not go together; said before the first step.
+    """
+
+    def __init__(
+        self,
+        method: Trainable,
+        plan: Plan,
+        data: PreparedFaces,
+        folder: Path,
+        seed: int,
+        accelerator: Accelerator,
+        settings: Settings,
+    ) -> None:
+        if data.crop != method.crop:
+            raise UsageError(
+                f"The data set {data.folder} holds {data.crop.template} crops of {data.crop.size} pixels; this training "
+                f"needs {method.crop.template} of {method.crop.size}. Prepare one with --template "
+                f"{method.crop.template} --size {method.crop.size}."
+            )
+        self.method, self.plan, self.folder, self.seed = method, plan, folder, seed
+        self.accelerator, self.settings, self._data = accelerator, settings, data
+        self._pairs = Pairs(data.rows, seed, plan.same_identity, plan.flip)
+        indices(0, 0, plan.batch, 0, accelerator.num_processes)
+        self._optimisers = {
+            turn: torch.optim.Adam(method.networks[turn].parameters(), lr=made.lr, betas=made.betas)
+            for turn, made in plan.optimisers.items()
+        }
+        self._average = copy.deepcopy(method.networks["generator"]).requires_grad_(False) if plan.average else None
+        self._collapse = CollapseWatch()
+        self.step = 0
+        self.seconds = 0.0
+        self._resume()
+
+    @property
+    def exported(self) -> nn.Module:
+        """The generator that is given away: the moving average of its weights, where the plan asks for one."""
+        return self._average if self._average is not None else self.method.networks["generator"]
+
+    def run(self, progress: Progress | None = None) -> None:
+        """Train up to the plan's last step.
+
+        Raises:
+            TrainingError: a loss is no number, or the masks have collapsed.
+            MissingError: a checkpoint cannot be written.
+            KeyboardInterrupt: passed on after a checkpoint was written.
+        """
+        progress = progress or Progress()
+        if self.settings.compile:
+            self.method.compile()
+        sums: dict[str, float] = {}
+        begin, waited, first = time.perf_counter(), 0.0, self.step
+        batches = iter(self._batches())
+        mark = (self.step, begin, 0.0)
+        try:
+            while self.step < self.plan.steps:
+                asked = time.perf_counter()
+                batch = next(batches)
+                waited += time.perf_counter() - asked
+                values = self._step(batch)
+                for name, value in values.items():
+                    sums[name] = sums.get(name, 0.0) + value
+                self.step += 1
+                now = time.perf_counter()
+                if self.step % self.settings.log_every == 0 or self.step == self.plan.steps:
+                    done, span = self.step - mark[0], now - mark[1]
+                    row = {name: total / done for name, total in sums.items()}
+                    row |= {"images_per_s": done * self.plan.batch / span, "waited": (waited - mark[2]) / span}
+                    progress.row(self.step, row)
+                    sums, mark = {}, (self.step, now, waited)
+                if self.step % self.settings.save_every == 0 or self.step == self.plan.steps:
+                    self._save(self.seconds + now - begin, progress)
+        except KeyboardInterrupt:
+            if self.step > first:
+                self._save(self.seconds + time.perf_counter() - begin, progress)
+            raise
+
+    def _step(self, batch: Batch) -> dict[str, float]:
+        torch.manual_seed(hash((self.seed, self.step, self.accelerator.process_index)) % 2**63)
+        values: dict[str, float] = {}
+        for turn in self.method.turns:
+            with self.accelerator.autocast():
+                losses = self.method.losses(turn, batch, self.step)
+            names = list(losses.parts)
+            numbers = torch.stack([losses.total.detach().float(), *(losses.parts[name].float() for name in names)])
+            total, *each = self._mean(numbers).tolist()
+            parts = dict(zip(names, each, strict=True))
+            check_finite(self.step, turn, total, parts, (checkpoints.steps(self.folder) or [None])[-1])
+            optimiser = self._optimisers[turn]
+            optimiser.zero_grad(set_to_none=True)
+            self.accelerator.backward(losses.total)
+            self._average_gradients(self.method.networks[turn])
+            optimiser.step()
+            values |= parts | {f"total_{turn}": total}
+        if self._average is not None:
+            _follow(self._average, self.method.networks["generator"], self.plan.average, self.step)
+        watched = self.method.watch()
+        if watched:
+            numbers = self._mean(torch.stack([value.float() for value in watched.values()])).tolist()
+            values |= dict(zip(watched, numbers, strict=True))
+            if "mask_in_face" in values:
+                self._collapse.see(self.step, values["mask_in_face"])
+        return values
+
+    def _mean(self, numbers: Tensor) -> Tensor:
+        if self.accelerator.num_processes == 1:
+            return numbers
+        reduced: Tensor = self.accelerator.reduce(numbers, reduction="mean")  # type: ignore[assignment]
+        return reduced
+
+    def _average_gradients(self, network: nn.Module) -> None:
+        if self.accelerator.num_processes == 1:
+            return
+        gradients = [one.grad for one in network.parameters() if one.grad is not None]
+        flat = self._mean(torch.cat([one.flatten() for one in gradients]))
+        for one, mean in zip(gradients, flat.split([one.numel() for one in gradients]), strict=True):
+            one.copy_(mean.view_as(one))
+
+    def _batches(self) -> Iterator[Batch]:
+        rank, processes = self.accelerator.process_index, self.accelerator.num_processes
+        loader = torch.utils.data.DataLoader(
+            PairImages(self._data, self._pairs, self.plan.batch),  # type: ignore[arg-type]
+            batch_size=self.plan.batch // processes,
+            sampler=indices(self.step, self.plan.steps, self.plan.batch, rank, processes),
+            num_workers=self.settings.workers,
+            pin_memory=self.accelerator.device.type == "cuda",
+            prefetch_factor=4 if self.settings.workers else None,
+            multiprocessing_context="spawn" if self.settings.workers else None,
+        )
+        for read in loader:
+            yield self._batch(read)
+
+    def _batch(self, read: list[Tensor]) -> Batch:
+        source, target, same, mask = (one.to(self.accelerator.device, non_blocking=True) for one in read)
+
+        def image(one: Tensor) -> Tensor:
+            return (one.float() / 255).contiguous(memory_format=torch.channels_last)
+
+        return Batch(image(source), image(target), same, mask.float() / 255)
+
+    def grid(self, pairs: int = 8) -> Tensor:
+        """Sources, targets and swaps of fixed pairs of different people, one below the other: ``(3, 3 S, n S)``."""
+        shown = Pairs(self._data.rows, self.seed + 1, same_identity=0)
+        images = PairImages(self._data, shown, pairs)
+        batch = self._batch([torch.stack(one) for one in zip(*(images[i] for i in range(pairs)), strict=True)])
+        with torch.no_grad(), self.accelerator.autocast(), self._exported_in_place():
+            swaps = self.method.swap(batch.source, batch.target).float()
+        rows = [torch.cat(list(one.cpu()), dim=2) for one in (batch.source, batch.target, swaps)]
+        return torch.cat(rows, dim=1).clamp(0, 1)
+
+    @contextmanager
+    def _exported_in_place(self) -> Iterator[None]:
+        """Within, the method's generator has the averaged weights."""
+        if self._average is None:
+            yield
+            return
+        network = self.method.networks["generator"]
+        own = copy.deepcopy(network.state_dict())
+        network.load_state_dict(self._average.state_dict())
+        try:
+            yield
+        finally:
+            network.load_state_dict(own)
+
+    def _save(self, seconds: float, progress: Progress) -> None:
+        if self.accelerator.is_main_process:
+            state = {
+                "plan": _plain(self.plan),
+                "settings": dict(self.method.settings),
+                "data": self._data.fingerprint,
+                "seed": self.seed,
+                "seconds": seconds,
+                "networks": {name: one.state_dict() for name, one in self.method.networks.items()},
+                "average": self._average.state_dict() if self._average is not None else None,
+                "optimisers": {turn: one.state_dict() for turn, one in self._optimisers.items()},
+            }
+            checkpoints.save(self.folder, self.step, state, self.settings.keep)
+            progress.saved(self.step, self.grid)
+        self.accelerator.wait_for_everyone()
+
+    def _resume(self) -> None:
+        kept = checkpoints.steps(self.folder)
+        if not kept:
+            return
+        file = checkpoints.path(self.folder, kept[-1])
+        state = checkpoints.load(file, str(self.accelerator.device))
+        here = {**self.method.settings, **_plain(self.plan), "data": self._data.fingerprint, "seed": self.seed}
+        there = {**state["settings"], **state["plan"], "data": state["data"], "seed": state["seed"]}
+        # A longer schedule is the same training, going on.
+        differing = checkpoints.differences(*({k: v for k, v in one.items() if k != "steps"} for one in (here, there)))
+        if differing:
+            raise UsageError(
+                f"{file} is of another training ({'; '.join(differing)}). Give the settings it was begun with, or "
+                "another --out."
+            )
+        if self.plan.steps < state["step"]:
+            raise UsageError(
+                f"{self.folder} is trained for {state['step']} steps already, and --steps asks for {self.plan.steps}. "
+                f"Give --steps {state['step']} or more, or another --out."
+            )
+        for name, network in self.method.networks.items():
+            network.load_state_dict(state["networks"][name])
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
+        for turn, optimiser in self._optimisers.items():
+            optimiser.load_state_dict(state["optimisers"][turn])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+
+def accelerator(plan: Plan, device: str) -> Accelerator:
+    """Devices and processes for a plan; under ``torchrun`` or ``accelerate launch`` all of them."""
+    chosen = precision.choose(plan.precision, device)
+    return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if chosen == "bf16" else "no")
+
+
+def _follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """Exponential moving average; in the first steps the plain mean, which forgets the random start sooner."""
+    weight = 1 - min(decay, (1 + step) / (10 + step))
+    with torch.no_grad():
+        torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), weight)
+
+
+def _plain(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON would hold it: tuples become lists."""
+    import json
+
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(plan)))
+    assert all(math.isfinite(one["lr"]) for one in plain["optimisers"].values())
+    return plain
