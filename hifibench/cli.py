@@ -11,6 +11,7 @@ import typer
 
 from hifibench import __version__
 from hifibench.cli_assets import app as assets_app
+from hifibench.cli_data import app as data_app
 from hifibench.errors import HifibenchError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="A benchmark and evaluation harness for face swapping.",
 )
 app.add_typer(assets_app, name="assets")
+app.add_typer(data_app, name="data")
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress; errors and results only.")]
@@ -84,6 +86,45 @@ def swap(
     from hifibench.commands import swap_photographs
 
     swap_photographs(source, target, out, method, device)
+
+
+@app.command()
+def train(
+    method: Annotated[str, typer.Argument(help="See 'hifibench list methods'.")],
+    preset: Annotated[str, typer.Option(help="Settings to train with, such as lite, paper-256, paper-512.")] = "lite",
+    data: Annotated[
+        Path | None, typer.Option(help="Prepared set (see 'hifibench data'); default generated portraits.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Training folder; default runs/train-METHOD-PRESET.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps instead of the preset's.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Pairs in a step, over all processes.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate of all networks.")] = None,
+    precision: Annotated[str | None, typer.Option(help="bf16 or fp32.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides weights, order and randomness.")] = 0,
+    device: Device = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read images; 0 reads in this one.")] = 0,
+    save_every: Annotated[int, typer.Option(min=1, help="Steps from one checkpoint and grid to the next.")] = 500,
+    log_every: Annotated[int, typer.Option(min=1, help="Steps from one row of losses to the next.")] = 50,
+    keep: Annotated[int, typer.Option(min=1, help="Newest checkpoints that are kept.")] = 3,
+    compile_: Annotated[bool, typer.Option("--compile/--no-compile", help="Compile what gains from it.")] = True,
+    quiet: Quiet = False,
+) -> None:
+    """Train a method. A begun training is gone on with, exactly; 'torchrun' or 'accelerate launch' use several GPUs."""
+    from hifibench.commands_train import train_method
+    from hifibench.training.run import Changes
+    from hifibench.training.settings import Settings
+
+    train_method(
+        method,
+        preset,
+        data,
+        out,
+        Changes(steps, batch, lr, precision),
+        Settings(workers, save_every, log_every, keep, compile_),
+        seed,
+        device,
+        quiet,
+    )
 
 
 @app.command(name="list")

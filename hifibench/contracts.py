@@ -26,6 +26,8 @@ from hifibench.records import Cost, Floats, Frame, Observed, Swap
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from hifibench.training.contract import TrainerPlugin
+
 
 @dataclass(frozen=True)
 class Crop:
@@ -71,6 +73,7 @@ class SwapperCard(_Hashed):
         trained_with: experts that took part in its training; metrics do not use those to judge it.
         kind: ``reference`` rows bound the scale, ``method`` rows compete.
         limits: what it cannot do, for the reader of a table.
+        weights: SHA-256 of trained weights that come with the package and so are no asset; hexadecimal.
         version: raised by whoever changes what the code computes, since it is part of every cache key.
     """
 
@@ -84,6 +87,7 @@ class SwapperCard(_Hashed):
     trained_with: tuple[str, ...] = ()
     kind: Literal["reference", "method"] = "method"
     limits: str = ""
+    weights: str = ""
     version: int = 1
 
 
@@ -202,6 +206,9 @@ class SwapperPlugin:
     card: SwapperCard
     load: Callable[[str], Swapper]
     """Device (``cpu``, ``cuda``, ``cuda:1``) -> the swapper, weights loaded."""
+
+    training: Callable[[], TrainerPlugin] | None = None
+    """How ``hifibench train`` trains it; ``None`` where it cannot. A function, so that listing imports no networks."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from hifibench.faces.recrop import recrop
 from hifibench.hififace.config import TDDFA, FaceModelLayout
 from hifibench.hififace.identity import Coefficients, fuse
 
-
 ID_CROP = Crop("arcface", 112)
 """What the recognisers see."""
 

@@ -71,4 +71,6 @@ def load(file: Path, device: str = "cpu") -> dict[str, Any]:
 def differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
     """Where two sets of settings differ: ``name: there, now here``."""
     names = sorted({*here, *there})
-    return [f"{name}: {there.get(name)!r}, now {here.get(name)!r}" for name in names if here.get(name) != there.get(name)]
+    return [
+        f"{name}: {there.get(name)!r}, now {here.get(name)!r}" for name in names if here.get(name) != there.get(name)
+    ]

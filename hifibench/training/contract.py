@@ -7,11 +7,13 @@ first ``generator``, then ``discriminator``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor, nn
 
     from hifibench.contracts import Crop
@@ -128,10 +130,12 @@ class TrainerPlugin:
 
     Attributes:
         presets: name -> the plan.
+        assets: plan -> names of the asset files that training opens.
         make: (plan, device) -> the trainable, weights drawn from PyTorch's current random state.
-        export: (trainable, networks as averaged, file) -> writes the weights that the swapper loads.
+        export: (generator, card, file) -> writes the weights that the swapper loads; the card says how they came about.
     """
 
     presets: Mapping[str, Plan]
+    assets: Callable[[Plan], Sequence[str]]
     make: Callable[[Plan, str], Trainable]
-    export: Callable[[Trainable, Any, Any], None]
+    export: Callable[[nn.Module, dict[str, Any], Path], None]

@@ -15,7 +15,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,28 +28,10 @@ from hifibench.training import checkpoints, precision
 from hifibench.training.contract import Batch, Plan, Trainable
 from hifibench.training.log import CollapseWatch, check_finite
 from hifibench.training.pairs import PairImages, Pairs, indices
+from hifibench.training.settings import Settings
 
 if TYPE_CHECKING:
     from hifibench.data.prepared import PreparedFaces
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What of a training does not decide its result.
-
-    Attributes:
-        workers: processes that read images; 0: the training process itself.
-        save_every: steps between checkpoints.
-        log_every: steps between rows of the log.
-        keep: newest checkpoints kept.
-        compile: compile what gains from it.
-    """
-
-    workers: int = 0
-    save_every: int = 1000
-    log_every: int = 50
-    keep: int = 3
-    compile: bool = True
 
 
 class Progress:
@@ -106,7 +88,13 @@ class Loop:
         self._collapse = CollapseWatch()
         self.step = 0
         self.seconds = 0.0
+        self.last_row: Mapping[str, float] = {}
         self._resume()
+
+    @property
+    def data_fingerprint(self) -> str:
+        """Of the prepared set."""
+        return self._data.fingerprint
 
     @property
     def exported(self) -> nn.Module:
@@ -142,10 +130,12 @@ class Loop:
                     done, span = self.step - mark[0], now - mark[1]
                     row = {name: total / done for name, total in sums.items()}
                     row |= {"images_per_s": done * self.plan.batch / span, "waited": (waited - mark[2]) / span}
+                    self.last_row = row
                     progress.row(self.step, row)
                     sums, mark = {}, (self.step, now, waited)
                 if self.step % self.settings.save_every == 0 or self.step == self.plan.steps:
                     self._save(self.seconds + now - begin, progress)
+            self.seconds += time.perf_counter() - begin
         except KeyboardInterrupt:
             if self.step > first:
                 self._save(self.seconds + time.perf_counter() - begin, progress)
@@ -246,6 +236,7 @@ class Loop:
                 "data": self._data.fingerprint,
                 "seed": self.seed,
                 "seconds": seconds,
+                "last_row": dict(self.last_row),
                 "networks": {name: one.state_dict() for name, one in self.method.networks.items()},
                 "average": self._average.state_dict() if self._average is not None else None,
                 "optimisers": {turn: one.state_dict() for turn, one in self._optimisers.items()},
@@ -280,7 +271,7 @@ class Loop:
             self._average.load_state_dict(state["average"])
         for turn, optimiser in self._optimisers.items():
             optimiser.load_state_dict(state["optimisers"][turn])
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step, self.seconds, self.last_row = state["step"], state["seconds"], state["last_row"]
 
 
 def accelerator(plan: Plan, device: str) -> Accelerator:

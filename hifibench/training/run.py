@@ -1,0 +1,152 @@
+"""A training as the command line asks for it: the plan, the data, the loop, the exported weights."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hifibench.errors import UsageError
+from hifibench.training.contract import Plan, TrainerPlugin
+
+if TYPE_CHECKING:
+    from hifibench.pipeline.progress import Reporter
+    from hifibench.training.loop import Loop
+    from hifibench.training.settings import Settings
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What the user changes of a preset; ``None`` leaves it."""
+
+    steps: int | None = None
+    batch: int | None = None
+    lr: float | None = None
+    precision: str | None = None
+
+
+def changed(plan: Plan, changes: Changes) -> Plan:
+    """The plan with the user's changes.
+
+    Raises:
+        UsageError: a change is out of its range.
+    """
+    for name, value in (("--steps", changes.steps), ("--batch", changes.batch), ("--lr", changes.lr)):
+        if value is not None and not value > 0:
+            raise UsageError(f"{name} {value}: give a number above 0.")
+    if changes.precision not in (None, "bf16", "fp32"):
+        raise UsageError(f"--precision {changes.precision!r}: expected bf16 or fp32.")
+    optimisers = plan.optimisers
+    if changes.lr is not None:
+        optimisers = {turn: replace(one, lr=changes.lr) for turn, one in optimisers.items()}
+    return replace(
+        plan,
+        steps=changes.steps or plan.steps,
+        batch=changes.batch or plan.batch,
+        precision=changes.precision or plan.precision,
+        optimisers=optimisers,
+    )
+
+
+def train(
+    name: str,
+    plugin: TrainerPlugin,
+    plan: Plan,
+    data: Path,
+    out: Path,
+    *,
+    seed: int,
+    device: str,
+    settings: Settings,
+    reporter: Reporter,
+) -> Path:
+    """Train, or go on with what is begun in ``out``; writes the weights at the end.
+
+    Args:
+        name: of the method.
+        plugin: how it is trained.
+        plan: the preset, with the user's changes.
+        data: a prepared set.
+        out: folder for checkpoints, logs, grids and weights.
+        seed: of weights, order and randomness.
+        device: ``cpu`` or ``cuda``.
+        settings: what does not decide the result.
+        reporter: where to say how far it is.
+
+    Returns:
+        The file of weights, ``out/<method>.safetensors``.
+
+    Raises:
+        UsageError, MissingError: something does not fit; said before the first step.
+        TrainingError: training went wrong and was stopped.
+    """
+    import torch
+
+    from hifibench.data.prepared import PreparedFaces
+    from hifibench.training import memory
+    from hifibench.training.log import Log
+    from hifibench.training.loop import Loop, accelerator
+    from hifibench.training.show import Recorder, shown
+
+    faces = PreparedFaces(data)
+    machine = accelerator(plan, device)
+    torch.manual_seed(seed)
+    method = plugin.make(plan, str(machine.device))
+    loop = Loop(method, plan, faces, out, seed, machine, settings)
+    memory.check(method, plan, str(machine.device), machine.num_processes)
+    main = machine.is_main_process
+    if loop.step and main:
+        reporter.say(f"Going on after step {loop.step:,} of {plan.steps:,}.")
+    log = Log(out, loop.step) if main else None
+    with shown(reporter, loop.step, plan, main) as show:
+        try:
+            loop.run(Recorder(log, show, {"hifibench:method": name, "hifibench:run": str(out.name)}))
+        finally:
+            if log is not None:
+                log.close()
+    weights = out / f"{name}.safetensors"
+    if main:
+        plugin.export(loop.exported, card(name, plan, loop, faces.description, machine.num_processes), weights)
+    machine.wait_for_everyone()
+    return weights
+
+
+def card(name: str, plan: Plan, loop: Loop, data: Mapping[str, Any], processes: int) -> dict[str, Any]:
+    """What is said of trained weights: enough to train them again."""
+    import torch
+
+    from hifibench import __version__
+    from hifibench.version import commit
+
+    return {
+        "method": name,
+        "preset": plan.name,
+        "steps": loop.step,
+        "batch": plan.batch,
+        "images_seen": loop.step * plan.batch,
+        "seed": loop.seed,
+        "precision": plan.precision,
+        "data": {key: data[key] for key in ("source", "counts", "licence") if key in data},
+        "data_fingerprint": loop.data_fingerprint,
+        "hardware": _hardware(str(loop.accelerator.device), processes),
+        "hours": round(loop.seconds / 3600, 2),
+        "losses": {key: float(f"{value:.4g}") for key, value in loop.last_row.items()},
+        "version": __version__,
+        "commit": commit(),
+        "torch": torch.__version__,
+        "date": time.strftime("%Y-%m-%d"),
+        "licence": "research only: its teachers and its training images are",
+    }
+
+
+def _hardware(device: str, processes: int) -> str:
+    import os
+    import platform
+
+    import torch
+
+    if device.startswith("cuda"):
+        return f"{processes} x {torch.cuda.get_device_name()}"
+    return f"{processes} x {os.cpu_count()} processor cores ({platform.machine()})"
