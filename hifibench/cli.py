@@ -33,6 +33,7 @@ class Listing(StrEnum):
 
     suites = "suites"
     methods = "methods"
+    presets = "presets"
     metrics = "metrics"
     experts = "experts"
 
@@ -129,7 +130,7 @@ def train(
 
 @app.command(name="list")
 def list_(what: Annotated[Listing, typer.Argument(help="What to list.")]) -> None:
-    """List what is installed: suites, methods, metrics or experts, plugins included."""
+    """List what is installed, plugins included: suites, methods, training presets, metrics or experts."""
     from hifibench.commands import show_list
 
     show_list(what.value)

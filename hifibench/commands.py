@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,7 +17,11 @@ from hifibench.contracts import Crop
 from hifibench.device import choose
 from hifibench.errors import HifibenchError, InterruptedRunError, UsageError
 from hifibench.needs import of_suite
+from hifibench.records import Cost
 from hifibench.suite import FileData, Suite
+
+if TYPE_CHECKING:
+    from hifibench.training.contract import TrainerPlugin
 
 
 def load_suite(name: str, pairs: Path | None, methods: str | None) -> Suite:
@@ -133,8 +139,36 @@ def _suite_row(name: str) -> tuple[str, ...]:
 
 
 def _method_row(name: str) -> tuple[str, ...]:
-    card = registry.swappers.get(name).card
-    return card.kind, _crop_words(card.target), card.licence, card.summary
+    plugin = registry.swappers.get(name)
+    card = plugin.card
+    return card.kind, _crop_words(card.target), *_cost_words(plugin.count), card.licence, card.summary
+
+
+def _preset_names() -> list[str]:
+    able = (name for name in registry.swappers.names() if registry.swappers.get(name).training is not None)
+    return [f"{name} --preset {preset}" for name in able for preset in _trainer(name).presets]
+
+
+def _preset_row(words: str) -> tuple[str, ...]:
+    name, _, preset = words.split()
+    trainer = _trainer(name)
+    plan = trainer.presets[preset]
+    schedule = f"{plan.batch} x {plan.steps:,}"
+    return str(plan.size), schedule, *_cost_words(partial(trainer.count, plan)), plan.precision
+
+
+def _trainer(name: str) -> TrainerPlugin:
+    training = registry.swappers.get(name).training
+    assert training is not None
+    return training()
+
+
+def _cost_words(count: Callable[[], Cost] | None) -> tuple[str, str]:
+    """Parameters in millions and multiply-accumulates in billions, or dashes."""
+    if count is None:
+        return "–", "–"
+    cost = count()
+    return f"{cost.params_trainable / 1e6:.2f} M", "–" if cost.macs is None else f"{cost.macs / 1e9:.2f} G"
 
 
 def _expert_row(name: str) -> tuple[str, ...]:
@@ -148,7 +182,16 @@ def _metric_row(name: str) -> tuple[str, ...]:
 
 _LISTINGS: dict[str, tuple[tuple[str, ...], Callable[[], list[str]], Callable[[str], tuple[str, ...]]]] = {
     "suites": (("suite", "methods", "metrics", "images"), registry.suites.names, _suite_row),
-    "methods": (("method", "kind", "crop", "licence", "what it is"), registry.swappers.names, _method_row),
+    "methods": (
+        ("method", "kind", "crop", "parameters", "MACs", "licence", "what it is"),
+        registry.swappers.names,
+        _method_row,
+    ),
+    "presets": (
+        ("hifibench train", "pixels", "batch x steps", "parameters", "MACs", "precision"),
+        _preset_names,
+        _preset_row,
+    ),
     "experts": (("expert", "role", "crop", "licence", "what it is"), registry.experts.names, _expert_row),
     "metrics": (("metric", "what it is"), registry.metrics.names, _metric_row),
 }

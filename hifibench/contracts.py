@@ -210,6 +210,9 @@ class SwapperPlugin:
     training: Callable[[], TrainerPlugin] | None = None
     """How ``hifibench train`` trains it; ``None`` where it cannot. A function, so that listing imports no networks."""
 
+    count: Callable[[], Cost] | None = None
+    """Parameters and multiply-accumulates of its own networks, for listings: quick, and without opening weights."""
+
 
 @dataclass(frozen=True)
 class ExpertPlugin:

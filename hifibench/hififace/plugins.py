@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from hifibench.contracts import Crop, Swapper, SwapperCard, SwapperPlugin
 from hifibench.hififace.config import TDDFA, Config, Variant
+from hifibench.hififace.counts import count
+from hifibench.records import Cost
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,7 +35,7 @@ _SUMMARY: dict[Variant, str] = {
 
 
 def method(variant: Variant) -> str:
-    """The variant's name in tables: ``hififace``, ``hififace-n3d``…"""
+    """The variant's name in tables: ``hififace``, ``hififace-n3d`` and so on."""
     return "hififace" if variant == "full" else f"hififace-{variant}"
 
 
@@ -67,11 +69,21 @@ def _load(variant: Variant, device: str) -> Swapper:
     return HifiFace(plugins[variant].card, generator, _extractor(device))
 
 
+def _count(variant: Variant) -> Cost:
+    from hifibench.hififace.presets import presets
+
+    return count(_config(presets(variant)["lite"]))
+
+
 def _training(variant: Variant) -> TrainerPlugin:
     from hifibench.hififace.presets import presets
     from hifibench.training.contract import TrainerPlugin
 
-    return TrainerPlugin(presets(variant), _assets, _make, _export)
+    return TrainerPlugin(presets(variant), _assets, lambda plan: count(_config(plan)), _make, _export)
+
+
+def _config(plan: Plan) -> Config:
+    return Config(plan.size, plan.method["width"], plan.method["variant"], TDDFA)
 
 
 def _assets(plan: Plan) -> tuple[str, ...]:
@@ -87,7 +99,7 @@ def _make(plan: Plan, device: str) -> Trainable:
 
     chosen: dict[str, Any] = dict(plan.method)
     return HifiFaceTraining(
-        Config(plan.size, chosen["width"], chosen["variant"], TDDFA),
+        _config(plan),
         _extractor(device),
         lpips_module(chosen["lpips"]),
         Weights(**chosen["weights"]),
@@ -114,7 +126,9 @@ def _extractor(device: str) -> Any:
 
 
 plugins: dict[Variant, SwapperPlugin] = {
-    variant: SwapperPlugin(_card(variant), partial(_load, variant), cache(partial(_training, variant)))
+    variant: SwapperPlugin(
+        _card(variant), partial(_load, variant), cache(partial(_training, variant)), partial(_count, variant)
+    )
     for variant in _SUMMARY
 }
 full, n3d, bare, blend, concat = (plugins[variant] for variant in ("full", "n3d", "bare", "blend", "concat"))

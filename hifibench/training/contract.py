@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from hifibench.contracts import Crop
+    from hifibench.records import Cost
 
 
 class Batch(NamedTuple):
@@ -131,11 +132,13 @@ class TrainerPlugin:
     Attributes:
         presets: name -> the plan.
         assets: plan -> names of the asset files that training opens.
+        count: plan -> parameters and multiply-accumulates of what is trained to swap.
         make: (plan, device) -> the trainable, weights drawn from PyTorch's current random state.
         export: (generator, card, file) -> writes the weights that the swapper loads; the card says how they came about.
     """
 
     presets: Mapping[str, Plan]
     assets: Callable[[Plan], Sequence[str]]
+    count: Callable[[Plan], Cost]
     make: Callable[[Plan, str], Trainable]
     export: Callable[[nn.Module, dict[str, Any], Path], None]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from hifibench.errors import GateError, MissingError
 from hifibench.files import atomic_write
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from hifibench.records import Frame
 
 COLLAPSED = 0.05
@@ -36,48 +39,95 @@ class Log:
     def __init__(self, folder: Path, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._path = folder / "losses.csv"
+        self._folder, self._path = folder, folder / "losses.csv"
         self._fields: list[str] = []
-        if self._path.exists():
-            with self._path.open(newline="") as stream:
-                reader = csv.DictReader(stream)
-                kept = [row for row in reader if int(row["step"]) <= step]
-                self._fields = list(reader.fieldnames or [])
-            atomic_write(self._path, _csv(self._fields, kept) if kept else "")
-        self._folder = folder
-        try:
+        with self._writing():
+            if self._path.exists():
+                self._drop_after(step)
             self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1 if step else None)
-        except OSError as error:
-            raise MissingError(f"Cannot write {folder}: {error.strerror or error}.") from error
 
     def row(self, step: int, values: Mapping[str, float]) -> None:
-        """Append one row; columns are those of the first one."""
+        """Append one row; columns are those of the first one.
+
+        Raises:
+            MissingError: the disk is full, or the folder cannot be written to.
+        """
         row = {"step": str(step), **{name: f"{value:.6g}" for name, value in values.items()}}
-        begun = self._path.exists() and self._path.stat().st_size > 0
+        begun = bool(self._fields)
         if not begun:
             self._fields = list(row)
-        with self._path.open("a", newline="") as stream:
-            writer = csv.DictWriter(stream, self._fields, restval="", extrasaction="ignore", lineterminator="\n")
-            if not begun:
-                writer.writeheader()
-            writer.writerow(row)
-        for name, value in values.items():
-            self._board.add_scalar(name, value, step)
+        with self._writing():
+            with self._path.open("a", newline="") as stream:
+                writer = csv.DictWriter(stream, self._fields, restval="", extrasaction="ignore", lineterminator="\n")
+                if not begun:
+                    writer.writeheader()
+                writer.writerow(row)
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
 
     def grid(self, step: int, frame: Frame, note: Mapping[str, str]) -> None:
-        """Keep a picture of what the networks do after ``step`` steps, ``(H, W, 3)`` uint8 RGB."""
+        """Keep a picture of what the networks do after ``step`` steps, ``(H, W, 3)`` uint8 RGB.
+
+        Raises:
+            MissingError: the disk is full, or the folder cannot be written to.
+        """
         from hifibench.data.images import save_png
 
-        save_png(self._folder / "grids" / f"step-{step:08d}.png", frame, note)
-        self._board.add_image("swaps", frame, step, dataformats="HWC")
+        with self._writing():
+            save_png(self._folder / "grids" / f"step-{step:08d}.png", frame, note)
+            self._board.add_image("swaps", frame, step, dataformats="HWC")
 
     def close(self) -> None:
         """Write out what TensorBoard still holds."""
-        self._board.close()
+        with self._writing():
+            self._board.close()
+
+    def _drop_after(self, step: int) -> None:
+        """Keep the rows up to a step; what a killed process left of a last line goes too."""
+        with self._path.open(newline="") as stream:
+            lines = [line for line in stream if line.endswith("\n")]
+        header, *rows = lines or [""]
+        kept = [row for row in rows if int(row.partition(",")[0]) <= step]
+        self._fields = header.strip().split(",") if kept else []
+        atomic_write(self._path, "".join([header, *kept]) if kept else "")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise MissingError(
+                f"Cannot write to {self._folder}: {error.strerror or error}. Free some space or give another --out; "
+                "the same command goes on after the last checkpoint."
+            ) from error
 
 
-def _csv(fields: list[str], rows: list[dict[str, str]]) -> str:
-    return "".join(",".join(row) + "\n" for row in [fields, *([row[name] for name in fields] for row in rows)])
+class Means:
+    """Means of what the steps since the last row gave; each over the steps that gave it.
+
+    Args:
+        state: of an earlier one, to go on with.
+    """
+
+    def __init__(self, state: Mapping[str, tuple[float, int]] | None = None) -> None:
+        self._sums = dict(state or {})
+
+    @property
+    def state(self) -> dict[str, tuple[float, int]]:
+        """Name -> sum and count."""
+        return dict(self._sums)
+
+    def add(self, values: Mapping[str, float]) -> None:
+        """Take in what a step gave."""
+        for name, value in values.items():
+            total, count = self._sums.get(name, (0.0, 0))
+            self._sums[name] = (total + value, count + 1)
+
+    def take(self) -> dict[str, float]:
+        """The means; begins anew."""
+        means = {name: total / count for name, (total, count) in self._sums.items()}
+        self._sums = {}
+        return means
 
 
 def check_finite(step: int, turn: str, total: float, parts: Mapping[str, float], last: int | None) -> None:
@@ -94,6 +144,24 @@ def check_finite(step: int, turn: str, total: float, parts: Mapping[str, float],
         f"Training stopped in step {step}, turn {turn}: {bad}. {back} Go on from there with a smaller learning rate "
         "(--lr), a larger gradient penalty, or --precision fp32."
     )
+
+
+def check_weights(step: int, networks: Mapping[str, nn.Module]) -> None:
+    """Keep broken weights out of checkpoints: a finite loss can have a gradient that is no number.
+
+    Raises:
+        TrainingError: names the networks.
+    """
+    bad = [
+        name
+        for name, network in networks.items()
+        if not all(bool(one.isfinite().all()) for one in network.state_dict().values())
+    ]
+    if bad:
+        raise TrainingError(
+            f"Training stopped after step {step}: the weights of {' and '.join(bad)} are no finite numbers. No checkpoint "
+            "was written of them; go on from the one before with a smaller learning rate (--lr) or --precision fp32."
+        )
 
 
 class CollapseWatch:

@@ -5,16 +5,15 @@ flat tensor. That is what wrappers such as DistributedDataParallel do too, but a
 twice and differentiates a gradient, which their hooks on single forward passes do not foresee.
 
 All randomness of step n is drawn from the seed and n (see also `hifibench.training.pairs`), and a checkpoint holds
-weights, optimisers and the step: so a resumed training goes on exactly.
+weights, optimisers, the step and the means that the next row of the log is made of: so a resumed training goes on
+exactly.
 """
 
 from __future__ import annotations
 
-import copy
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +22,12 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from hifibench.errors import UsageError
+from hifibench.errors import ImageError, UsageError
 from hifibench.training import checkpoints, precision
+from hifibench.training.average import WeightAverage
 from hifibench.training.contract import Batch, Plan, Trainable
-from hifibench.training.log import CollapseWatch, check_finite
+from hifibench.training.interrupt import deferred_interrupt
+from hifibench.training.log import CollapseWatch, Means, check_finite, check_weights
 from hifibench.training.pairs import PairImages, Pairs, indices
 from hifibench.training.settings import Settings
 
@@ -84,7 +85,8 @@ class Loop:
             turn: torch.optim.Adam(method.networks[turn].parameters(), lr=made.lr, betas=made.betas)
             for turn, made in plan.optimisers.items()
         }
-        self._average = copy.deepcopy(method.networks["generator"]).requires_grad_(False) if plan.average else None
+        self._average = WeightAverage(method.networks["generator"], plan.average) if plan.average else None
+        self._means = Means()
         self._collapse = CollapseWatch()
         self.step = 0
         self.seconds = 0.0
@@ -99,7 +101,7 @@ class Loop:
     @property
     def exported(self) -> nn.Module:
         """The generator that is given away: the moving average of its weights, where the plan asks for one."""
-        return self._average if self._average is not None else self.method.networks["generator"]
+        return self._average.network if self._average is not None else self.method.networks["generator"]
 
     def run(self, progress: Progress | None = None) -> None:
         """Train up to the plan's last step.
@@ -112,33 +114,34 @@ class Loop:
         progress = progress or Progress()
         if self.settings.compile:
             self.method.compile()
-        sums: dict[str, float] = {}
-        begin, waited, first = time.perf_counter(), 0.0, self.step
-        batches = iter(self._batches())
-        mark = (self.step, begin, 0.0)
+        batches = self._batches()
+        saved = marked = self.step
+        mark, waited, whole = time.perf_counter(), 0.0, True
         try:
             while self.step < self.plan.steps:
                 asked = time.perf_counter()
                 batch = next(batches)
                 waited += time.perf_counter() - asked
-                values = self._step(batch)
-                for name, value in values.items():
-                    sums[name] = sums.get(name, 0.0) + value
-                self.step += 1
-                now = time.perf_counter()
-                if self.step % self.settings.log_every == 0 or self.step == self.plan.steps:
-                    done, span = self.step - mark[0], now - mark[1]
-                    row = {name: total / done for name, total in sums.items()}
-                    row |= {"images_per_s": done * self.plan.batch / span, "waited": (waited - mark[2]) / span}
-                    self.last_row = row
-                    progress.row(self.step, row)
-                    sums, mark = {}, (self.step, now, waited)
-                if self.step % self.settings.save_every == 0 or self.step == self.plan.steps:
-                    self._save(self.seconds + now - begin, progress)
-            self.seconds += time.perf_counter() - begin
+                with deferred_interrupt():
+                    whole = False
+                    self._means.add(self._step(batch))
+                    self.step += 1
+                    whole = True
+                    now, last = time.perf_counter(), self.step == self.plan.steps
+                    self.seconds += now - asked
+                    if self.step % self.settings.log_every == 0 or last:
+                        done, span = self.step - marked, now - mark
+                        rates = {"images_per_s": done * self.plan.batch / span, "waited": waited / span}
+                        self.last_row = {**self._means.take(), **rates}
+                        progress.row(self.step, self.last_row)
+                        marked, mark, waited = self.step, now, 0.0
+                    if self.step % self.settings.save_every == 0 or last:
+                        self._save(progress)
+                        saved = self.step
+                        self.accelerator.wait_for_everyone()
         except KeyboardInterrupt:
-            if self.step > first:
-                self._save(self.seconds + time.perf_counter() - begin, progress)
+            if whole and self.step > saved:
+                self._save(progress)
             raise
 
     def _step(self, batch: Batch) -> dict[str, float]:
@@ -159,7 +162,7 @@ class Loop:
             optimiser.step()
             values |= parts | {f"total_{turn}": total}
         if self._average is not None:
-            _follow(self._average, self.method.networks["generator"], self.plan.average, self.step)
+            self._average.follow(self.step)
         watched = self.method.watch()
         if watched:
             numbers = self._mean(torch.stack([value.float() for value in watched.values()])).tolist()
@@ -193,8 +196,15 @@ class Loop:
             prefetch_factor=4 if self.settings.workers else None,
             multiprocessing_context="spawn" if self.settings.workers else None,
         )
-        for read in loader:
-            yield self._batch(read)
+        images = loader.dataset
+        try:
+            for read in loader:
+                yield self._batch(read)
+        except ImageError:
+            # A worker adds its traceback to the message. Batches come in order: it is this step's image.
+            for index in indices(self.step, self.step + 1, self.plan.batch, rank, processes):
+                images[index]
+            raise
 
     def _batch(self, read: list[Tensor]) -> Batch:
         source, target, same, mask = (one.to(self.accelerator.device, non_blocking=True) for one in read)
@@ -205,56 +215,47 @@ class Loop:
         return Batch(image(source), image(target), same, mask.float() / 255)
 
     def grid(self, pairs: int = 8) -> Tensor:
-        """Sources, targets and swaps of fixed pairs of different people, one below the other: ``(3, 3 S, n S)``."""
-        shown = Pairs(self._data.rows, self.seed + 1, same_identity=0)
+        """Sources, targets and swaps of fixed pairs, one below the other: ``(3, 3 S, n S)`` in [0, 1].
+
+        The pairs show different people, unless the data shows one alone.
+        """
+        shown = Pairs(self._data.rows, self.seed + 1, same_identity=float(len(self._data.rows) < 2))
         images = PairImages(self._data, shown, pairs)
         batch = self._batch([torch.stack(one) for one in zip(*(images[i] for i in range(pairs)), strict=True)])
-        with torch.no_grad(), self.accelerator.autocast(), self._exported_in_place():
+        exported = self._average.in_place() if self._average is not None else nullcontext()
+        with torch.no_grad(), self.accelerator.autocast(), exported:
             swaps = self.method.swap(batch.source, batch.target).float()
         rows = [torch.cat(list(one.cpu()), dim=2) for one in (batch.source, batch.target, swaps)]
         return torch.cat(rows, dim=1).clamp(0, 1)
 
-    @contextmanager
-    def _exported_in_place(self) -> Iterator[None]:
-        """Within, the method's generator has the averaged weights."""
-        if self._average is None:
-            yield
-            return
-        network = self.method.networks["generator"]
-        own = copy.deepcopy(network.state_dict())
-        network.load_state_dict(self._average.state_dict())
-        try:
-            yield
-        finally:
-            network.load_state_dict(own)
-
-    def _save(self, seconds: float, progress: Progress) -> None:
+    def _save(self, progress: Progress) -> None:
+        check_weights(self.step, self.method.networks)
         if self.accelerator.is_main_process:
             state = {
                 "plan": _plain(self.plan),
                 "settings": dict(self.method.settings),
                 "data": self._data.fingerprint,
                 "seed": self.seed,
-                "seconds": seconds,
+                "seconds": self.seconds,
+                "means": self._means.state,
                 "last_row": dict(self.last_row),
                 "networks": {name: one.state_dict() for name, one in self.method.networks.items()},
-                "average": self._average.state_dict() if self._average is not None else None,
+                "average": self._average.network.state_dict() if self._average is not None else None,
                 "optimisers": {turn: one.state_dict() for turn, one in self._optimisers.items()},
             }
             checkpoints.save(self.folder, self.step, state, self.settings.keep)
             progress.saved(self.step, self.grid)
-        self.accelerator.wait_for_everyone()
 
     def _resume(self) -> None:
         kept = checkpoints.steps(self.folder)
         if not kept:
             return
         file = checkpoints.path(self.folder, kept[-1])
-        state = checkpoints.load(file, str(self.accelerator.device))
-        here = {**self.method.settings, **_plain(self.plan), "data": self._data.fingerprint, "seed": self.seed}
-        there = {**state["settings"], **state["plan"], "data": state["data"], "seed": state["seed"]}
-        # A longer schedule is the same training, going on.
-        differing = checkpoints.differences(*({k: v for k, v in one.items() if k != "steps"} for one in (here, there)))
+        state = checkpoints.load(file)
+        differing = checkpoints.differences(
+            _decisive(self.method.settings, _plain(self.plan), self._data.fingerprint, self.seed),
+            _decisive(*(state[name] for name in ("settings", "plan", "data", "seed"))),
+        )
         if differing:
             raise UsageError(
                 f"{file} is of another training ({'; '.join(differing)}). Give the settings it was begun with, or "
@@ -268,9 +269,10 @@ class Loop:
         for name, network in self.method.networks.items():
             network.load_state_dict(state["networks"][name])
         if self._average is not None:
-            self._average.load_state_dict(state["average"])
+            self._average.network.load_state_dict(state["average"])
         for turn, optimiser in self._optimisers.items():
             optimiser.load_state_dict(state["optimisers"][turn])
+        self._means = Means(state["means"])
         self.step, self.seconds, self.last_row = state["step"], state["seconds"], state["last_row"]
 
 
@@ -280,11 +282,10 @@ def accelerator(plan: Plan, device: str) -> Accelerator:
     return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if chosen == "bf16" else "no")
 
 
-def _follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
-    """Exponential moving average; in the first steps the plain mean, which forgets the random start sooner."""
-    weight = 1 - min(decay, (1 + step) / (10 + step))
-    with torch.no_grad():
-        torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), weight)
+def _decisive(settings: Mapping[str, Any], plan: Mapping[str, Any], data: str, seed: int) -> dict[str, Any]:
+    """All that a resumed training must agree in. A longer schedule is the same training, going on."""
+    general = {name: value for name, value in plan.items() if name not in ("steps", "method")}
+    return {**general, **plan["method"], **settings, "data": data, "seed": seed}
 
 
 def _plain(plan: Plan) -> dict[str, Any]:
@@ -292,5 +293,4 @@ def _plain(plan: Plan) -> dict[str, Any]:
     import json
 
     plain: dict[str, Any] = json.loads(json.dumps(asdict(plan)))
-    assert all(math.isfinite(one["lr"]) for one in plain["optimisers"].values())
     return plain

@@ -1,0 +1,149 @@
+"""Deep3DFaceRecon: a ResNet-50 that sees a face as 257 coefficients. The user brings its checkpoint.
+
+Source: Y. Deng et al., "Accurate 3D face reconstruction with weakly-supervised learning: from single image to image
+set", CVPRW 2019, in the form of its PyTorch release, whose layout the constants below restate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hifibench.contracts import Crop
+from hifibench.errors import MissingError, UsageError
+
+CROP = Crop("deep3d", 224)
+"""What the network sees: RGB in [0, 1], not standardised."""
+
+HEADS = (80, 64, 80, 3, 27, 2, 1)
+"""Widths of the seven heads: identity, expression, texture, angles, light, translation in x and y, and in z."""
+
+_FEATURES = 2048
+_MORE = 3
+
+
+class Deng(NamedTuple):
+    """The 257 coefficients of B crops.
+
+    Attributes:
+        identity: ``(B, 80)``, alpha, in standard deviations of the Basel model.
+        expression: ``(B, 64)``, beta, likewise.
+        texture: ``(B, 80)``, likewise.
+        angles: ``(B, 3)`` radians about x, y and z; the head is turned about x first.
+        light: ``(B, 27)``, spherical harmonics of three bands for red, then green, then blue.
+        translation: ``(B, 3)`` decimetres.
+    """
+
+    identity: Tensor
+    expression: Tensor
+    texture: Tensor
+    angles: Tensor
+    light: Tensor
+    translation: Tensor
+
+
+class Deep3dNetwork(nn.Module):
+    """The network, frozen and in evaluation mode for good, differentiable with respect to the crops.
+
+    Args:
+        checkpoint: ``epoch_20.pth`` of the release, or one of the same layout: ``net_recon`` holds the state of a
+            torchvision ResNet-50 without its last layer (``backbone.*``) and of seven 1x1 convolutions
+            (``final_layers.0`` to ``final_layers.6``). Whatever else it holds is left alone.
+
+    Raises:
+        UsageError: there is no such file, it is damaged, would run code, or holds another network.
+        MissingError: torchvision is not installed.
+    """
+
+    def __init__(self, checkpoint: Path) -> None:
+        super().__init__()
+        # Without storage, since every weight comes from the file.
+        with torch.device("meta"):
+            self.backbone = _resnet50()
+            self.final_layers = nn.ModuleList(nn.Conv2d(_FEATURES, width, 1) for width in HEADS)
+        state = _state(checkpoint)
+        _check(checkpoint, state, self.state_dict())
+        floats = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+        self.load_state_dict({name: value.contiguous() for name, value in floats.items()}, assign=True)
+        self.requires_grad_(False)
+        self.eval()
+
+    def forward(self, crops: Tensor) -> Deng:
+        """Crops ``(B, 3, 224, 224)`` RGB in [0, 1] by `CROP` to coefficients in float32.
+
+        Under autocast the trunk runs in the lower precision and the heads in float32.
+        """
+        features = self.backbone(crops)[:, :, None, None]
+        with torch.autocast(crops.device.type, enabled=False):
+            of_heads = [head(features.float()).flatten(1) for head in self.final_layers]
+        identity, expression, texture, angles, light, *shifts = of_heads
+        return Deng(identity, expression, texture, angles, light, torch.cat(shifts, dim=1))
+
+    def train(self, mode: bool = True) -> Deep3dNetwork:
+        """Stays in evaluation mode: the network is frozen, whatever it is a part of."""
+        del mode
+        return super().train(False)
+
+
+def _resnet50() -> nn.Module:
+    try:
+        from torchvision.models import resnet50
+    except ImportError as error:
+        raise MissingError(
+            f"Deep3DFaceRecon needs the package torchvision, which cannot be imported: {error}. "
+            "Install it with 'python -m pip install torchvision'."
+        ) from error
+    network: nn.Module = resnet50(weights=None)
+    network.fc = nn.Identity()
+    return network
+
+
+def _state(checkpoint: Path) -> Mapping[str, Tensor]:
+    """``net_recon`` of a checkpoint, read without running any code that the file may carry."""
+    import pickle
+
+    if not checkpoint.is_file():
+        raise UsageError(f"There is no checkpoint {checkpoint}. Give the epoch_20.pth of Deep3DFaceRecon.")
+    try:
+        saved: Any = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UsageError(
+            f"{checkpoint} holds something else than tensors and plain containers, or is damaged "
+            f"({_first_line(error)}). It was not opened, since such a file can run any code. "
+            "Give the epoch_20.pth of Deep3DFaceRecon."
+        ) from error
+    except Exception as error:  # a damaged file makes torch raise what its parts raise: no common base class but this
+        raise UsageError(
+            f"{checkpoint} is no whole PyTorch checkpoint ({_first_line(error)}). Get the file again."
+        ) from error
+    state = saved.get("net_recon") if isinstance(saved, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        held = ", ".join(map(str, saved)) if isinstance(saved, dict) and len(saved) < 10 else type(saved).__name__
+        raise UsageError(
+            f"{checkpoint} has no network 'net_recon' (it holds: {held}). Give the epoch_20.pth of Deep3DFaceRecon."
+        )
+    return state
+
+
+def _check(checkpoint: Path, state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    wrong = [f"{name} is missing" for name in expected if name not in state]
+    wrong += [f"{name} is unknown" for name in state if name not in expected]
+    wrong += [
+        f"{name} has shape {tuple(state[name].shape)}, expected {tuple(value.shape)}"
+        for name, value in expected.items()
+        if name in state and state[name].shape != value.shape
+    ]
+    if wrong:
+        more = f" and {len(wrong) - _MORE} more" if len(wrong) > _MORE else ""
+        raise UsageError(
+            f"{checkpoint} holds another network than the ResNet-50 of Deep3DFaceRecon: {'; '.join(wrong[:_MORE])}"
+            f"{more}. Give the epoch_20.pth of its PyTorch release."
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
