@@ -166,9 +166,9 @@ def _trainer(name: str) -> TrainerPlugin:
 def _cost_words(count: Callable[[], Cost] | None) -> tuple[str, str]:
     """Parameters in millions and multiply-accumulates in billions, or dashes."""
     if count is None:
-        return "–", "–"
+        return "—", "—"
     cost = count()
-    return f"{cost.params_trainable / 1e6:.2f} M", "–" if cost.macs is None else f"{cost.macs / 1e9:.2f} G"
+    return f"{cost.params_trainable / 1e6:.2f} M", "—" if cost.macs is None else f"{cost.macs / 1e9:.2f} G"
 
 
 def _expert_row(name: str) -> tuple[str, ...]:

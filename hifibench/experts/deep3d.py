@@ -6,6 +6,8 @@ set", CVPRW 2019, in the form of its PyTorch release, whose layout the constants
 
 from __future__ import annotations
 
+import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -104,21 +106,21 @@ def _resnet50() -> nn.Module:
 
 def _state(checkpoint: Path) -> Mapping[str, Tensor]:
     """``net_recon`` of a checkpoint, read without running any code that the file may carry."""
-    import pickle
-
     if not checkpoint.is_file():
         raise UsageError(f"There is no checkpoint {checkpoint}. Give the epoch_20.pth of Deep3DFaceRecon.")
     try:
         saved: Any = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UsageError(
-            f"{checkpoint} holds something else than tensors and plain containers, or is damaged "
-            f"({_first_line(error)}). It was not opened, since such a file can run any code. "
-            "Give the epoch_20.pth of Deep3DFaceRecon."
-        ) from error
     except Exception as error:  # a damaged file makes torch raise what its parts raise: no common base class but this
+        asked = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
+        if asked:
+            raise UsageError(
+                f"{checkpoint} asks for {asked[1]}; expected nothing but tensors and plain containers. It was not "
+                "opened, since such a file can run any code. Give the epoch_20.pth of Deep3DFaceRecon."
+            ) from error
+        # Of what unpickling says the first line advises to switch this very check off.
+        said = type(error).__name__ if isinstance(error, pickle.UnpicklingError) else _first_line(error)
         raise UsageError(
-            f"{checkpoint} is no whole PyTorch checkpoint ({_first_line(error)}). Get the file again."
+            f"{checkpoint} is no whole PyTorch checkpoint of tensors and plain containers ({said}). Get the file again."
         ) from error
     state = saved.get("net_recon") if isinstance(saved, dict) else None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):

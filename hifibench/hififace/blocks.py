@@ -59,11 +59,16 @@ def fuse_norms(model: nn.Module) -> None:
 
 
 class AdaIN(nn.Module):
-    """Adaptive instance normalisation: ``(1 + gamma(v)) * IN(x) + beta(v)`` (Huang & Belongie, ICCV 2017)."""
+    """Adaptive instance normalisation: ``(1 + gamma(v)) * IN(x) + beta(v)`` (Huang & Belongie, ICCV 2017).
+
+    gamma and beta begin at zero, so that the decoder learns to draw a face at all before identities pull at it.
+    """
 
     def __init__(self, channels: int, style_dim: int) -> None:
         super().__init__()
         self.style = nn.Linear(style_dim, 2 * channels)
+        nn.init.zeros_(self.style.weight)
+        nn.init.zeros_(self.style.bias)
 
     def forward(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """``v`` (B, style_dim) -> scale and shift, (B, C, 1, 1) each."""

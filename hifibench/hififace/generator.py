@@ -39,6 +39,8 @@ class Generator(nn.Module):
         self.config = config
         c64, c128, c256, c512 = (config.channels(n) for n in (64, 128, 256, 512))
         style = config.style_dim
+        # At 128 pixels the fifth block would leave 4 x 4: too few places for an expression. All sizes meet at 8 x 8.
+        deep = config.encoder_size > 128
         self.stem = nn.Conv2d(3, c64, 3, padding=1)
         self.encoder = nn.ModuleList(
             [
@@ -46,7 +48,7 @@ class Generator(nn.Module):
                 ResBlock(c128, c256, "down"),
                 ResBlock(c256, c512, "down"),
                 ResBlock(c512, c512, "down"),
-                ResBlock(c512, c512, "down"),
+                ResBlock(c512, c512, "down" if deep else "none"),
                 ResBlock(c512, c512),
                 ResBlock(c512, c512),
             ]
@@ -55,7 +57,7 @@ class Generator(nn.Module):
             [
                 ResBlock(c512, c512, style_dim=style),
                 ResBlock(c512, c512, style_dim=style),
-                ResBlock(c512, c512, "up", style),
+                ResBlock(c512, c512, "up" if deep else "none", style),
                 ResBlock(c512, c512, "up", style),
                 ResBlock(c512, c256, "up", style),
             ]

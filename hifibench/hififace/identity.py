@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor, cat
 
-from hifibench.hififace.config import Config
+from hifibench.hififace.config import ID_DIM, Config
 
 
 class Coefficients(NamedTuple):
@@ -29,7 +29,10 @@ def fuse(source: Coefficients, target: Coefficients) -> Coefficients:
 
 
 def v_sid(c_fuse: Coefficients, v_id: Tensor, config: Config) -> Tensor:
-    """``concat(c_fuse, v_id)``; ``n3d`` takes v_id alone (Fig. 7).
+    """``concat(c_fuse, v_id)``, v_id brought to unit variance; ``n3d`` takes v_id alone (Fig. 7).
+
+    The entries of a unit vector of 512 numbers are near 0.04. Beside coefficients near 1 they would hardly move the
+    linear layers that read them, and identity would be learned last.
 
     Args:
         c_fuse: see `fuse`.
@@ -39,13 +42,14 @@ def v_sid(c_fuse: Coefficients, v_id: Tensor, config: Config) -> Tensor:
     Raises:
         ValueError: the coefficients are those of another face model than the config's.
     """
+    identity = v_id * ID_DIM**0.5
     if config.variant == "n3d":
-        return v_id
+        return identity
     layout = config.face_model
     given = tuple(part.shape[1] for part in c_fuse)
     if given != (layout.identity, layout.expression, layout.pose):
         raise ValueError(f"c_fuse has {given} coefficients, the generator was made for {layout}")
-    return cat([*c_fuse, v_id], dim=1)
+    return cat([*c_fuse, identity], dim=1)
 
 
 def interpolate(source: Coefficients, target: Coefficients, a: float, b: float) -> Coefficients:

@@ -9,7 +9,7 @@ from hifibench.hififace.config import Variant
 from hifibench.training.contract import Optimiser, Plan
 
 _PAPER = {"generator": Optimiser(), "discriminator": Optimiser()}
-_LITE = {"generator": Optimiser(lr=8e-4), "discriminator": Optimiser(lr=4e-4)}
+_LITE = {"generator": Optimiser(lr=5e-4), "discriminator": Optimiser(lr=4e-4)}
 
 
 def _method(**changes: Any) -> dict[str, Any]:
@@ -44,7 +44,7 @@ LITE = Plan(
         discriminator_width=0.125,
         r1_every=16,
         lpips="alex",
-        weights={"shape": 20.0, "id": 10.0, "seg": 20.0, "rec": 20.0, "cyc": 1.0, "lpips": 8.0, "adv": 0.5},
+        weights={"shape": 20.0, "id": 10.0, "seg": 60.0, "rec": 20.0, "cyc": 1.0, "lpips": 5.0, "adv": 0.5},
     ),
 )
 """What two processor cores learn in an hour or two from generated portraits."""

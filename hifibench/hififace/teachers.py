@@ -66,9 +66,7 @@ def load_face_model(
         return TddfaModel(device)
     if face_model_file is None or bfm_file is None:
         missing = [role for role, file in files.items() if file is None]
-        raise UsageError(
-            f"The face model 'deep3d' does not come with the project: name its {' and its '.join(missing)}."
-        )
+        raise UsageError(f"The face model 'deep3d' is not embedded: name your file of its {' and its '.join(missing)}.")
     from hifibench.hififace.deep3d import Deep3dModel
 
     return Deep3dModel(face_model_file, bfm_file, device)

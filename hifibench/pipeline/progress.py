@@ -26,7 +26,7 @@ class Reporter:
 
     def say(self, text: str) -> None:
         """One line of its own."""
-        self.console.print(text, highlight=False, markup=False)
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Task]:

@@ -87,7 +87,8 @@ class Log:
         with self._path.open(newline="") as stream:
             lines = [line for line in stream if line.endswith("\n")]
         header, *rows = lines or [""]
-        kept = [row for row in rows if int(row.partition(",")[0]) <= step]
+        steps = (row.partition(",")[0] for row in rows)
+        kept = [row for row, at in zip(rows, steps, strict=True) if at.isdecimal() and int(at) <= step]
         self._fields = header.strip().split(",") if kept else []
         atomic_write(self._path, "".join([header, *kept]) if kept else "")
 
@@ -159,8 +160,9 @@ def check_weights(step: int, networks: Mapping[str, nn.Module]) -> None:
     ]
     if bad:
         raise TrainingError(
-            f"Training stopped after step {step}: the weights of {' and '.join(bad)} are no finite numbers. No checkpoint "
-            "was written of them; go on from the one before with a smaller learning rate (--lr) or --precision fp32."
+            f"Training stopped after step {step}: the weights of {' and '.join(bad)} are no finite numbers. No "
+            "checkpoint was written of them; go on from the one before with a smaller learning rate (--lr) or "
+            "--precision fp32."
         )
 
 
@@ -183,8 +185,8 @@ class CollapseWatch:
         self._low = self._low + 1 if mask_in_face < COLLAPSED else 0
         if self._low >= self._patience:
             raise TrainingError(
-                f"Training stopped after step {step}: the mask has collapsed. M_r was below {COLLAPSED} on the face for "
-                f"{self._low} steps, so that the swap is the target itself. Look at adv_d and r1 in losses.csv: where "
-                "the discriminator won, go on from an earlier checkpoint with a larger gradient penalty; where "
+                f"Training stopped after step {step}: the mask has collapsed. M_r was below {COLLAPSED} on the face "
+                f"for {self._low} steps, so that the swap is the target itself. Look at adv_d and r1 in losses.csv: "
+                "where the discriminator won, go on from an earlier checkpoint with a larger gradient penalty; where "
                 "seg is small all the same, the data's masks are empty."
             )

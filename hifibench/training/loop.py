@@ -12,7 +12,7 @@ exactly.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -73,8 +73,8 @@ class Loop:
     ) -> None:
         if data.crop != method.crop:
             raise UsageError(
-                f"The data set {data.folder} holds {data.crop.template} crops of {data.crop.size} pixels; this training "
-                f"needs {method.crop.template} of {method.crop.size}. Prepare one with --template "
+                f"The data set {data.folder} holds {data.crop.template} crops of {data.crop.size} pixels; this "
+                f"training needs {method.crop.template} of {method.crop.size}. Prepare one with --template "
                 f"{method.crop.template} --size {method.crop.size}."
             )
         self.method, self.plan, self.folder, self.seed = method, plan, folder, seed
@@ -154,7 +154,7 @@ class Loop:
             numbers = torch.stack([losses.total.detach().float(), *(losses.parts[name].float() for name in names)])
             total, *each = self._mean(numbers).tolist()
             parts = dict(zip(names, each, strict=True))
-            check_finite(self.step, turn, total, parts, (checkpoints.steps(self.folder) or [None])[-1])
+            check_finite(self.step, turn, total, parts, max(checkpoints.steps(self.folder), default=None))
             optimiser = self._optimisers[turn]
             optimiser.zero_grad(set_to_none=True)
             self.accelerator.backward(losses.total)
@@ -165,8 +165,8 @@ class Loop:
             self._average.follow(self.step)
         watched = self.method.watch()
         if watched:
-            numbers = self._mean(torch.stack([value.float() for value in watched.values()])).tolist()
-            values |= dict(zip(watched, numbers, strict=True))
+            healthy = self._mean(torch.stack([value.float() for value in watched.values()]))
+            values |= dict(zip(watched, healthy.tolist(), strict=True))
             if "mask_in_face" in values:
                 self._collapse.see(self.step, values["mask_in_face"])
         return values
@@ -174,7 +174,7 @@ class Loop:
     def _mean(self, numbers: Tensor) -> Tensor:
         if self.accelerator.num_processes == 1:
             return numbers
-        reduced: Tensor = self.accelerator.reduce(numbers, reduction="mean")  # type: ignore[assignment]
+        reduced: Tensor = self.accelerator.reduce(numbers, reduction="mean")
         return reduced
 
     def _average_gradients(self, network: nn.Module) -> None:
@@ -182,13 +182,14 @@ class Loop:
             return
         gradients = [one.grad for one in network.parameters() if one.grad is not None]
         flat = self._mean(torch.cat([one.flatten() for one in gradients]))
-        for one, mean in zip(gradients, flat.split([one.numel() for one in gradients]), strict=True):
+        for one, mean in zip(gradients, torch.split(flat, [one.numel() for one in gradients]), strict=True):
             one.copy_(mean.view_as(one))
 
     def _batches(self) -> Iterator[Batch]:
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
-        loader = torch.utils.data.DataLoader(
-            PairImages(self._data, self._pairs, self.plan.batch),  # type: ignore[arg-type]
+        images = PairImages(self._data, self._pairs, self.plan.batch)
+        loader: Iterable[list[Tensor]] = torch.utils.data.DataLoader(
+            images,  # type: ignore[arg-type]
             batch_size=self.plan.batch // processes,
             sampler=indices(self.step, self.plan.steps, self.plan.batch, rank, processes),
             num_workers=self.settings.workers,
@@ -196,7 +197,6 @@ class Loop:
             prefetch_factor=4 if self.settings.workers else None,
             multiprocessing_context="spawn" if self.settings.workers else None,
         )
-        images = loader.dataset
         try:
             for read in loader:
                 yield self._batch(read)

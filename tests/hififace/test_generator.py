@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from hifibench.hififace.blocks import AdaIN, ResBlock, resample
+from hifibench.hififace.blocks import SLOPE, AdaIN, ResBlock, norm_lrelu, resample
 from hifibench.hififace.config import DENG, TDDFA, Config, Variant
 from hifibench.hififace.discriminator import Discriminator
 from hifibench.hififace.generator import Generator, blend
@@ -155,7 +155,9 @@ def test_adain_gives_the_mean_and_deviation_that_the_style_asks_for() -> None:
     with torch.no_grad():
         layer.style.weight.zero_()
         layer.style.bias.copy_(torch.tensor([1.0, 2.0, 3.0, 4.0, 10.0, 20.0, 30.0, 40.0]))
-    out = layer(torch.randn(2, 4, 50, 50), torch.randn(2, 3)).detach()
+    scale, shift = layer(torch.randn(2, 3))
+    slope_undone = norm_lrelu(torch.randn(2, 4, 50, 50), scale, shift).detach()
+    out = torch.where(slope_undone < 0, slope_undone / SLOPE, slope_undone)
     torch.testing.assert_close(out.mean((2, 3)), torch.tensor([10.0, 20, 30, 40]).expand(2, 4), atol=1e-3, rtol=0)
     torch.testing.assert_close(
         out.std((2, 3), correction=0), torch.tensor([2.0, 3, 4, 5]).expand(2, 4), atol=1e-2, rtol=0

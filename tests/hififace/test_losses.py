@@ -90,12 +90,14 @@ def test_c_fuse_takes_identity_from_the_source_and_the_rest_from_the_target() ->
 
 
 def test_v_sid_is_c_fuse_then_v_id() -> None:
-    v_id = torch.randn(2, 512)
+    v_id = torch.nn.functional.normalize(torch.randn(2, 512))
     config = Config(face_model=TDDFA)
     v = v_sid(fuse(coefficients(1), coefficients(2)), v_id, config)
     assert v.shape == (2, config.style_dim)
-    assert torch.equal(v[:, 53:], v_id) and float(v[:, :40].mean()) == 1 and float(v[:, 40:53].mean()) == 2
-    assert torch.equal(v_sid(coefficients(0), v_id, Config(face_model=TDDFA, variant="n3d")), v_id)
+    torch.testing.assert_close(v[:, 53:].square().mean(1), torch.ones(2))
+    torch.testing.assert_close(torch.nn.functional.normalize(v[:, 53:]), v_id)
+    assert float(v[:, :40].mean()) == 1 and float(v[:, 40:53].mean()) == 2
+    assert torch.equal(v_sid(coefficients(0), v_id, Config(face_model=TDDFA, variant="n3d")), v[:, 53:])
 
 
 def test_coefficients_of_another_face_model_are_refused() -> None:

@@ -1,0 +1,199 @@
+"""What all figures share: size, letters, colours, pictures in rows, and files that say where they come from."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hifibench.data.images import save_png
+from hifibench.files import atomic_path, atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH_IN = 7.0
+"""A page's two columns."""
+DPI = 200
+SMALL, TINY = 7, 6
+"""Sizes of letters in points beside the style's 8."""
+
+# Okabe and Ito's colours, which the colour-blind tell apart too.
+SOURCE, TARGET, NEUTRAL = "#D55E00", "#0072B2", "#555555"
+
+MAP = "magma"
+"""Colours of maps: evenly brightening, also in grey and to the colour-blind."""
+
+_STYLE: Mapping[str, Any] = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "mathtext.fontset": "dejavusans",
+    "pdf.fonttype": 42,  # letters stay letters
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The house style, for as long as the block lasts: settings of a caller's own matplotlib are left alone."""
+    import matplotlib
+
+    with matplotlib.rc_context(dict(_STYLE)):
+        yield
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A page of square cells in inches, from the top left: names of rows, then columns of pictures.
+
+    Attributes:
+        columns: pictures in a row.
+        rows: of pictures.
+        top: height above the pictures, for titles.
+        bottom: height below them.
+        below: height below each picture, for a line of words.
+        left: width of the rows' names.
+        gap: between pictures.
+    """
+
+    columns: int
+    rows: int
+    top: float = 0.25
+    bottom: float = 0.05
+    below: float = 0.0
+    left: float = 0.26
+    gap: float = 0.04
+
+    @property
+    def side(self) -> float:
+        """Of a picture."""
+        return (WIDTH_IN - self.left) / self.columns - self.gap
+
+    @property
+    def step(self) -> float:
+        """From one row's top to the next."""
+        return self.side + self.gap + self.below
+
+    @property
+    def height(self) -> float:
+        """Of the page."""
+        return self.top + self.rows * self.step + self.bottom
+
+    def figure(self) -> Figure:
+        """An empty page."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(WIDTH_IN, self.height), dpi=DPI)
+        FigureCanvasAgg(figure)
+        return figure
+
+    def x(self, column: float) -> float:
+        """Left edge of a column, as a share of the page."""
+        return (self.left + column * (self.side + self.gap)) / WIDTH_IN
+
+    def y(self, inches: float) -> float:
+        """A distance from the top, as a share of the page from the bottom."""
+        return 1 - inches / self.height
+
+    def cell(self, figure: Figure, row: int, column: int) -> Axes:
+        """Axes for one picture, without ticks."""
+        top = self.top + row * self.step
+        axes = self.axes(figure, column, column + 1, top, self.side)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_visible(False)
+        return axes
+
+    def axes(self, figure: Figure, first: float, last: float, top: float, height: float) -> Axes:
+        """Axes over the columns ``first`` to ``last``, ``top`` inches from the page's top."""
+        left, right = self.x(first), self.x(last) - self.gap / WIDTH_IN
+        return figure.add_axes((left, self.y(top + height), right - left, height / self.height))
+
+    def name_rows(self, figure: Figure, names: Sequence[str]) -> None:
+        """Write the rows' names upwards on the left, in two lines where one is too short."""
+        most = int(self.side * 72 / (0.62 * TINY))
+        for row, name in enumerate(names):
+            middle = self.y(self.top + row * self.step + self.side / 2)
+            x = (self.left - 0.05) / WIDTH_IN
+            words = _two_lines(name, most)
+            figure.text(x, middle, words, rotation=90, ha="right", va="center", fontsize=TINY, color=NEUTRAL)
+
+    def title(self, figure: Figure, column: float, text: str, above: float = 0.05, **words: Any) -> None:
+        """Write a column's title, ``above`` inches over the pictures."""
+        middle = self.x(column) + self.side / 2 / WIDTH_IN
+        figure.text(middle, self.y(self.top - above), text, ha="center", va="bottom", **words)
+
+    def under(self, figure: Figure, row: int, column: int, text: str) -> None:
+        """Write a line under a picture."""
+        middle = self.x(column) + self.side / 2 / WIDTH_IN
+        y = self.y(self.top + row * self.step + self.side + 0.03)
+        figure.text(middle, y, text, ha="center", va="top", fontsize=TINY, color="black")
+
+
+def _two_lines(name: str, most: int) -> str:
+    """A name in lines of at most ``most`` letters, broken after an underscore if there is one, and cut to two lines."""
+    if len(name) <= most:
+        return name
+    at = name.rfind("_", 0, most) + 1 or most
+    first, second = name[:at], name[at:]
+    return f"{first}\n{second if len(second) <= most else second[: most - 1] + '…'}"
+
+
+def show_picture(axes: Axes, picture: NDArray[np.uint8]) -> None:
+    """An RGB picture, smoothly enlarged."""
+    axes.imshow(picture, interpolation="bicubic", aspect="auto")
+
+
+def show_map(axes: Axes, values: NDArray[np.floating], low: float, high: float, colours: str = MAP) -> Any:
+    """A map, every value one square; returns what a colour bar needs."""
+    return axes.imshow(values, vmin=low, vmax=high, cmap=colours, interpolation="nearest", aspect="auto")
+
+
+def blank(axes: Axes) -> None:
+    """A place where nothing is to be shown."""
+    axes.set_axis_off()
+
+
+def save(figure: Figure, folder: Path, name: str, about: Mapping[str, str], *, generated: bool) -> list[Path]:
+    """Write ``NAME.png`` (200 dpi) and ``NAME.pdf``, atomically, with ``about`` as text in both.
+
+    Args:
+        figure: to write.
+        folder: where to.
+        name: of the files.
+        about: how the data came about.
+        generated: the figure shows generated faces, and is marked so.
+
+    Raises:
+        MissingError: the folder cannot be written to.
+    """
+    png, pdf = folder / f"{name}.png", folder / f"{name}.pdf"
+    words = {f"hifibench:{key}": value for key, value in about.items() if value}
+    if generated:
+        figure.canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
+        save_png(png, pixels, words)
+    else:
+        with atomic_path(png) as temporary:
+            figure.savefig(temporary, format="png", dpi=DPI, metadata=dict(words))
+    page = io.BytesIO()
+    keywords = "; ".join(f"{key}={value}" for key, value in words.items())
+    # Without a date the same data gives the same bytes.
+    metadata = {"Title": f"hifibench {name}", "Keywords": keywords, "CreationDate": None}
+    figure.savefig(page, format="pdf", dpi=DPI, metadata=metadata)
+    atomic_write(pdf, page.getvalue())
+    return [png, pdf]

@@ -1,0 +1,206 @@
+"""Sample by sample, which of two methods comes nearer to the source's face shape (paper, Fig. 6).
+
+The paper claims that where source and target differ much in shape, HifiFace is nearer than FaceShifter on 95 % of the
+samples. How much they differ is what the method `target-copy` scores: the shape error of the target itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hifibench.errors import MissingError, UsageError
+from hifibench.hififace.analysis.study import Study, load, save
+from hifibench.registry import did_you_mean
+from reports import figure as page
+from reports import read
+from reports.figure import NEUTRAL, SMALL, SOURCE, TARGET, Sheet
+from reports.records import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+NAME, SHARES = "shape", "shape_shares"
+REFERENCE = "target-copy"
+GROUPS = {"all": 0.0, "top half": 0.5, "top quarter": 0.75}
+"""Group -> quantile of the shape difference of source and target from which on a pair belongs to it."""
+
+
+def compare(folder: Path, a: str, b: str, metric: str = "shape[3ddfa]") -> Study:
+    """The samples of a finished run.
+
+    Args:
+        folder: of the run.
+        a: a method of the run.
+        b: another one.
+        metric: a shape metric of the run, in whose unit all lengths are.
+
+    Returns:
+        A table with a row per pair that both methods and `REFERENCE` scored: ``pair``, ``source_target`` (shape
+        difference of source and target), ``error_a``, ``error_b``, ``difference`` (a - b); sorted by the last.
+
+    Raises:
+        MissingError: the run is not finished.
+        UsageError: the run lacks a method or the metric, its scores are damaged, or both methods are one.
+    """
+    run = read.run(folder)
+    unit = _unit(run, metric)
+    for method in (a, b):
+        known = [one.name for one in run.results.methods]
+        if method not in known:
+            raise UsageError(f"The run in {folder} has no method {method!r}.{did_you_mean(method, known)}")
+    if a == b:
+        raise UsageError(f"--methods {a},{b}: name two different methods.")
+    wide = _scores(folder, metric)
+    if REFERENCE not in wide:
+        raise UsageError(
+            f"The run in {folder} lacks {REFERENCE}, which says how far source and target are apart in shape. Run the "
+            f"suite again into the same folder with --methods {a},{b},{REFERENCE}."
+        )
+    table = wide[[REFERENCE, a, b]].set_axis(["source_target", "error_a", "error_b"], axis=1)
+    failed = {name: int(wide[name].isna().sum()) for name in (a, b)}
+    scored = table[np.isfinite(table).all(axis=1)].rename_axis("pair").reset_index()
+    if scored.empty:
+        raise UsageError(f"In the run in {folder}, no pair was scored for {a}, {b} and {REFERENCE} alike.")
+    scored["difference"] = scored["error_a"] - scored["error_b"]
+    about = {
+        "study": NAME,
+        "a": a,
+        "b": b,
+        "metric": metric,
+        "unit": unit,
+        "left_out": f"{len(table) - len(scored)} of {len(table)} pairs; {a} failed on {failed[a]}, {b} on {failed[b]}",
+        "suite": run.results.suite,
+        "manifest": run.results.manifest,
+        "run": str(run.provenance.get("run_id", "")),
+        "hifibench": str(run.provenance.get("hifibench", "")),
+    }
+    ordered = scored.sort_values(["difference", "pair"], ignore_index=True)
+    return Study(NAME, ordered, {}, about)
+
+
+def shares(study: Study) -> Study:
+    """On how many samples method a is strictly nearer than b.
+
+    Returns:
+        A table with a row per group of `GROUPS`: ``group, from`` (least shape difference of source and target),
+        ``n, lower, share, low, high``: shares in [0, 1], Wilson's 95 % interval, which takes pairs as independent.
+    """
+    import pandas as pd
+
+    from metrics.statistics import wilson
+
+    rows = []
+    apart: NDArray[np.float64] = study.table["source_target"].to_numpy(np.float64)
+    for group, quantile in GROUPS.items():
+        least = float(np.quantile(apart, quantile))
+        chosen = study.table[apart >= least]
+        n, lower = len(chosen), int((chosen["difference"] < 0).sum())
+        low, high = wilson(lower, n)
+        numbers = {"n": n, "lower": lower, "share": lower / n, "low": low, "high": high}
+        rows.append({"group": group, "from": least, **numbers})
+    return Study(SHARES, pd.DataFrame(rows), {}, study.about)
+
+
+def sentences(study: Study) -> list[str]:
+    """What `shares` found, in words."""
+    a, b = study.about["a"], study.about["b"]
+    lines = [
+        f"{row.group}: {a} has the lower {study.about['metric']} than {b} on {row.lower} of {row.n} samples, "
+        f"{100 * row.share:.0f} % [{100 * row.low:.0f}, {100 * row.high:.0f}]"
+        for row in shares(study).table.itertuples()
+    ]
+    return [*lines, f"Left out: {study.about['left_out']}."]
+
+
+def write(study: Study, folder: Path) -> list[Path]:
+    """Write samples and shares, draw the figure from what was written; returns the files.
+
+    Raises:
+        MissingError: the folder cannot be written to.
+    """
+    return [*save(study, folder), *save(shares(study), folder), *draw(folder)]
+
+
+def draw(folder: Path) -> list[Path]:
+    """Draw the study that lies in a folder as ``shape.png`` and ``shape.pdf`` beside it.
+
+    Raises:
+        MissingError: the study was not made there, or the folder cannot be written to.
+        UsageError: its files are damaged.
+    """
+    study, found = load(folder, NAME), load(folder, SHARES)
+    with page.style():
+        return page.save(_figure(study, found.table), folder, NAME, study.about, generated=False)
+
+
+def _unit(run: Run, metric: str) -> str:
+    known = {one.name: one.unit for one in run.results.metrics if one.name.startswith("shape[")}
+    if metric not in known:
+        raise UsageError(
+            f"The run in {run.folder} has no shape metric {metric!r}; it has {', '.join(known) or 'none'}. Score it "
+            "with a suite that has one: what was swapped and observed is kept."
+        )
+    return known[metric]
+
+
+def _scores(folder: Path, metric: str) -> pd.DataFrame:
+    """The values of one metric: a row per pair, a column per method."""
+    import pandas as pd
+    from pyarrow import ArrowInvalid
+
+    path = folder / "scores.parquet"
+    try:
+        table = pd.read_parquet(path)
+        chosen = table[table["metric"] == metric]
+        return chosen.pivot(index="pair", columns="method", values="value")
+    except FileNotFoundError as error:
+        raise MissingError(f"{path} is missing. Run the same command again: it makes only what is missing.") from error
+    except (ArrowInvalid, OSError, KeyError, ValueError) as error:
+        raise UsageError(f"{path} is damaged ({error}). Delete it and run the same command again.") from error
+
+
+def _figure(study: Study, found: pd.DataFrame) -> Figure:
+    table, about = study.table, study.about
+    unit = f" ({about['unit']})" if about["unit"] else ""
+    height, names, under = 2.2, 0.5, 0.45
+    figure = Sheet(1, 1, left=0).figure()
+    figure.set_size_inches(page.WIDTH_IN, height + names + under)
+    total = height + names + under
+    boxes = [(0.09, under / total, 0.38, height / total), (0.57, under / total, 0.42, height / total)]
+    left, right = (figure.add_axes(box) for box in boxes)
+    difference = table["difference"].to_numpy()
+    colours = np.where(difference < 0, SOURCE, TARGET)
+    left.bar(np.arange(1, len(table) + 1), difference, width=1.0, color=colours)
+    left.set_xlabel("samples, sorted")
+    left.set_ylabel(f"shape error of {about['a']}\nminus that of {about['b']}{unit}")
+    right.scatter(table["source_target"], difference, s=8, c=colours, linewidths=0)
+    right.set_xlabel(f"shape difference of source and target{unit}")
+    for axes in (left, right):
+        axes.axhline(0, color="black", linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+    for row in found.itertuples():
+        _share(right, str(row.group), float(found.loc[row.Index, "from"]), float(row.share), (row.low, row.high))
+    lower = f"{about['a']} nearer to the source's shape"
+    figure.text(0.09, 1 - 0.08 / total, lower, color=SOURCE, va="top", fontsize=SMALL)
+    figure.text(0.09, 1 - 0.22 / total, f"{about['b']} nearer, or alike", color=TARGET, va="top", fontsize=SMALL)
+    return figure
+
+
+def _share(axes: Axes, group: str, least: float, share: float, interval: tuple[float, float]) -> None:
+    """A group's share over the scatter, from where the group begins to the right."""
+    low, high = interval
+    level = 1.03 + 0.07 * list(GROUPS).index(group)
+    words = f"{group}: {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
+    places = axes.get_xaxis_transform()
+    axes.plot(
+        [least, axes.get_xlim()[1]], [level, level], transform=places, color=NEUTRAL, linewidth=0.8, clip_on=False
+    )
+    axes.text(least, level, words + " ", transform=places, ha="left", va="bottom", fontsize=SMALL)
+    if group != "all":
+        axes.axvline(least, color="0.8", linewidth=0.6, zorder=0)

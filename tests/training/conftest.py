@@ -1,0 +1,25 @@
+"""Fixtures of the training tests: one thread, and faces of 16 pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_training import write_faces
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums over several threads need not come out alike in two processes."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared set of four people with 3, 3, 2 and 1 images."""
+    return write_faces(tmp_path_factory.mktemp("faces"))
