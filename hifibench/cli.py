@@ -61,6 +61,10 @@ def run(
         Path | None, typer.Option(help="CSV of your own photographs: source,target[,source_id,target_id].")
     ] = None,
     methods: Annotated[str | None, typer.Option(help="Methods, comma-separated, instead of the suite's.")] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="Weights of your own training, as a method of that name; repeatable."),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N pairs.")] = None,
     shard: Annotated[
         str, typer.Option(help="This process's share of the work, i/n; the others use the same --out and options.")
@@ -72,7 +76,7 @@ def run(
     """Run a suite: plan, swap, observe, score, report. Begun runs are finished, not begun anew."""
     from hifibench.commands import run_suite
 
-    run_suite(suite, out, pairs, methods, limit, shard, seed, device, quiet)
+    run_suite(suite, out, pairs, methods, tuple(weights or ()), limit, shard, seed, device, quiet)
 
 
 @app.command()
@@ -101,6 +105,10 @@ def train(
     batch: Annotated[int | None, typer.Option(help="Pairs in a step, over all processes.")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate of all networks.")] = None,
     precision: Annotated[str | None, typer.Option(help="bf16 or fp32.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting of the method's own, as width=0.5; repeatable."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides weights, order and randomness.")] = 0,
     device: Device = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that read images; 0 reads in this one.")] = 0,
@@ -120,7 +128,7 @@ def train(
         preset,
         data,
         out,
-        Changes(steps, batch, lr, precision),
+        Changes(steps, batch, lr, precision, tuple(set_ or ())),
         Settings(workers, save_every, log_every, keep, compile_),
         seed,
         device,

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hifibench import registry, suite
-from hifibench.contracts import Crop
+from hifibench.contracts import Crop, SwapperPlugin
 from hifibench.device import choose
 from hifibench.errors import HifibenchError, InterruptedRunError, UsageError
 from hifibench.needs import of_suite
@@ -46,6 +46,7 @@ def run_suite(
     out: Path | None,
     pairs: Path | None,
     methods: str | None,
+    weights: tuple[str, ...],
     limit: int | None,
     shard: str,
     seed: int,
@@ -53,7 +54,10 @@ def run_suite(
     quiet: bool,
 ) -> None:
     """``hifibench run``."""
+    added = [add_weights(words) for words in weights]
     chosen = load_suite(name, pairs, methods)
+    if added:
+        chosen = chosen.model_copy(update={"methods": tuple(dict.fromkeys((*chosen.methods, *added)))})
     from hifibench import assets
     from hifibench.pipeline.progress import Reporter
     from hifibench.pipeline.run import run
@@ -68,6 +72,31 @@ def run_suite(
             show_report(out)
     except KeyboardInterrupt as stop:
         raise InterruptedRunError(f"Stopped. The same command goes on from here; what is done is in {out}.") from stop
+
+
+def add_weights(words: str) -> str:
+    """Make a method of ``NAME=FILE``, for this process; its name."""
+    name, _, file = words.partition("=")
+    if not name or not file:
+        raise UsageError(
+            f"--weights {words!r}: expected NAME=FILE, such as mine=runs/train-hififace/hififace.safetensors."
+        )
+    registry.swappers.add(name, open_weights(name, Path(file)))
+    return name
+
+
+def open_weights(name: str, file: Path) -> SwapperPlugin:
+    """Exported weights as a method, by whichever method's training wrote them."""
+    refusals = []
+    for method in registry.swappers.names():
+        training = registry.swappers.get(method).training
+        if training is None:
+            continue
+        try:
+            return training().open(name, file)
+        except UsageError as error:
+            refusals.append(str(error))
+    raise UsageError("; ".join(dict.fromkeys(refusals)))
 
 
 def show_report(folder: Path) -> None:

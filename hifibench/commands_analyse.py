@@ -164,7 +164,7 @@ def _circumstances(name: str, swapper: HifiFace, manifest: Manifest, request: Re
         "images": manifest.origin,
         "manifest": manifest.hash,
         "seed": str(request.seed),
-        "masks": "the embedded networks" if request.parser is None else f"the network {request.parser.name}",
+        **({} if request.parser is None else {"face_parser": request.parser.name}),
         "hifibench": hifibench.__version__,
         "commit": commit() or "",
     }

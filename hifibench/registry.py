@@ -6,7 +6,7 @@ What is in the tree is registered in ``pyproject.toml`` just as a third party's 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -42,10 +42,23 @@ class Registry(Generic[T]):
     group: str
     noun: str
     kind: type | None = None
+    _added: dict[str, T] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         """All names, sorted; loads nothing."""
-        return sorted({point.name for point in entry_points(group=self.group)})
+        return sorted({point.name for point in entry_points(group=self.group)} | set(self._added))
+
+    def add(self, name: str, plugin: T) -> None:
+        """Offer an entry in this process that no package registers, such as weights of the user's own.
+
+        Raises:
+            UsageError: the name is taken, or no name for a folder.
+        """
+        if name in self.names():
+            raise UsageError(f"There is a {self.noun} {name!r} already; choose another name.")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise UsageError(f"{name!r} cannot name a {self.noun}: use letters, digits, '.', '_' and '-'.")
+        self._added[name] = plugin
 
     def _point(self, name: str) -> EntryPoint:
         # A package may be found twice (installed, and in the working folder): then both say the same.
@@ -66,6 +79,8 @@ class Registry(Generic[T]):
             UsageError: no such name, two packages offer it, or the entry is not what the group holds.
             MissingError: the module behind it cannot be imported.
         """
+        if name in self._added:
+            return self._added[name]
         point = self._point(name)
         try:
             plugin = point.load()

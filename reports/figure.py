@@ -55,6 +55,16 @@ def style() -> Iterator[None]:
         yield
 
 
+def empty(height: float) -> Figure:
+    """An empty page of `WIDTH_IN` by ``height`` inches, unknown to pyplot, whose state is global."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH_IN, height), dpi=DPI)
+    FigureCanvasAgg(figure)
+    return figure
+
+
 @dataclass(frozen=True)
 class Sheet:
     """A page of square cells in inches, from the top left: names of rows, then columns of pictures.
@@ -94,12 +104,7 @@ class Sheet:
 
     def figure(self) -> Figure:
         """An empty page."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(WIDTH_IN, self.height), dpi=DPI)
-        FigureCanvasAgg(figure)
-        return figure
+        return empty(self.height)
 
     def x(self, column: float) -> float:
         """Left edge of a column, as a share of the page."""
@@ -129,7 +134,7 @@ class Sheet:
         for row, name in enumerate(names):
             middle = self.y(self.top + row * self.step + self.side / 2)
             x = (self.left - 0.05) / WIDTH_IN
-            words = _two_lines(name, most)
+            words = _lines(name, most)
             figure.text(x, middle, words, rotation=90, ha="right", va="center", fontsize=TINY, color=NEUTRAL)
 
     def title(self, figure: Figure, column: float, text: str, above: float = 0.05, **words: Any) -> None:
@@ -144,13 +149,13 @@ class Sheet:
         figure.text(middle, y, text, ha="center", va="top", fontsize=TINY, color="black")
 
 
-def _two_lines(name: str, most: int) -> str:
-    """A name in lines of at most ``most`` letters, broken after an underscore if there is one, and cut to two lines."""
+def _lines(name: str, most: int) -> str:
+    """A name in one line of at most ``most`` letters, or in two, broken after the underscore nearest the middle."""
     if len(name) <= most:
         return name
-    at = name.rfind("_", 0, most) + 1 or most
-    first, second = name[:at], name[at:]
-    return f"{first}\n{second if len(second) <= most else second[: most - 1] + '…'}"
+    breaks = [at for at, letter in enumerate(name, 1) if letter == "_"]
+    at = min(breaks, key=lambda at: abs(at - len(name) / 2), default=most)
+    return "\n".join(part if len(part) <= most else part[: most - 1] + "…" for part in (name[:at], name[at:]))
 
 
 def show_picture(axes: Axes, picture: NDArray[np.uint8]) -> None:
@@ -161,11 +166,6 @@ def show_picture(axes: Axes, picture: NDArray[np.uint8]) -> None:
 def show_map(axes: Axes, values: NDArray[np.floating], low: float, high: float, colours: str = MAP) -> Any:
     """A map, every value one square; returns what a colour bar needs."""
     return axes.imshow(values, vmin=low, vmax=high, cmap=colours, interpolation="nearest", aspect="auto")
-
-
-def blank(axes: Axes) -> None:
-    """A place where nothing is to be shown."""
-    axes.set_axis_off()
 
 
 def save(figure: Figure, folder: Path, name: str, about: Mapping[str, str], *, generated: bool) -> list[Path]:

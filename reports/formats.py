@@ -31,6 +31,7 @@ _LATEX = {
     "↓": r"$\downarrow$",
     "°": r"$^\circ$",
     "±": r"$\pm$",
+    "†": r"\dag{}",
     MISSING: "---",
 }
 

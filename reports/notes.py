@@ -35,6 +35,13 @@ def unmeasured(run: Run) -> tuple[str, ...]:
     return tuple(dict.fromkeys(score.metric for score in scores if measured and score.metric not in measured))
 
 
+def partial(run: Run) -> dict[str, set[str]]:
+    """Method -> experts that took part in its training and in this run: their numbers flatter it."""
+    took_part = {expert.name for expert in run.results.experts}
+    found = {method.name: took_part & {*method.trained_with} for method in run.results.methods}
+    return {name: experts for name, experts in found.items() if experts}
+
+
 def of(run: Run) -> Iterable[Note]:
     """The footnotes of a run's table: alarms first, provenance last."""
     results = run.results
@@ -44,6 +51,10 @@ def of(run: Run) -> Iterable[Note]:
     yield Note("In brackets: 95 % interval. Arrows: which way is better.")
     if any(metric.leader for metric in results.metrics):
         yield Note("Bold: better than every other method, the interval of each paired difference excludes 0.")
+    judged = partial(run)
+    if judged:
+        told = "; ".join(f"{name}: {', '.join(sorted(experts))}" for name, experts in judged.items())
+        yield Note(f"†: by an expert that took part in the method's training, which flatters it; not in bold ({told}).")
     missing = unmeasured(run)
     if missing:
         retrieval = any(base(name) == "id_retrieval" for name in missing)

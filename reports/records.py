@@ -21,6 +21,7 @@ class Method:
         paper: citation, empty for controls.
         licence: of code and weights.
         limits: what it cannot do.
+        trained_with: experts that took part in its training, and so cannot judge it.
         card: SHA-256 of the card it ran under.
         cost: parameters and multiply-accumulates of one swap, where counted.
         status: how many pairs ended how (`hifibench.records.Status` values).
@@ -33,6 +34,7 @@ class Method:
     paper: str = ""
     licence: str = ""
     limits: str = ""
+    trained_with: tuple[str, ...] = ()
     card: str = ""
     cost: Cost | None = None
     status: Mapping[str, int] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from hifibench.hififace.analysis.study import Study, load, save
 from hifibench.registry import did_you_mean
 from reports import figure as page
 from reports import read
-from reports.figure import NEUTRAL, SMALL, SOURCE, TARGET, Sheet
+from reports.figure import NEUTRAL, SMALL, SOURCE, TARGET
 from reports.records import Run
 
 if TYPE_CHECKING:
@@ -169,10 +169,9 @@ def _figure(study: Study, found: pd.DataFrame) -> Figure:
     table, about = study.table, study.about
     unit = f" ({about['unit']})" if about["unit"] else ""
     height, names, under = 2.2, 0.5, 0.45
-    figure = Sheet(1, 1, left=0).figure()
-    figure.set_size_inches(page.WIDTH_IN, height + names + under)
     total = height + names + under
-    boxes = [(0.09, under / total, 0.38, height / total), (0.57, under / total, 0.42, height / total)]
+    figure = page.empty(total)
+    boxes = [(0.11, under / total, 0.36, height / total), (0.56, under / total, 0.43, height / total)]
     left, right = (figure.add_axes(box) for box in boxes)
     difference = table["difference"].to_numpy()
     colours = np.where(difference < 0, SOURCE, TARGET)
@@ -184,23 +183,22 @@ def _figure(study: Study, found: pd.DataFrame) -> Figure:
     for axes in (left, right):
         axes.axhline(0, color="black", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
+    right.set_xlim(right.get_xlim())  # lines drawn to the edge must not move it
     for row in found.itertuples():
         _share(right, str(row.group), float(found.loc[row.Index, "from"]), float(row.share), (row.low, row.high))
     lower = f"{about['a']} nearer to the source's shape"
-    figure.text(0.09, 1 - 0.08 / total, lower, color=SOURCE, va="top", fontsize=SMALL)
-    figure.text(0.09, 1 - 0.22 / total, f"{about['b']} nearer, or alike", color=TARGET, va="top", fontsize=SMALL)
+    figure.text(0.11, 1 - 0.08 / total, lower, color=SOURCE, va="top", fontsize=SMALL)
+    figure.text(0.11, 1 - 0.22 / total, f"{about['b']} nearer, or alike", color=TARGET, va="top", fontsize=SMALL)
     return figure
 
 
 def _share(axes: Axes, group: str, least: float, share: float, interval: tuple[float, float]) -> None:
-    """A group's share over the scatter, from where the group begins to the right."""
+    """A group's share over the scatter, on a line from where the group begins to the right."""
     low, high = interval
-    level = 1.03 + 0.07 * list(GROUPS).index(group)
+    level, edge = 1.03 + 0.07 * list(GROUPS).index(group), axes.get_xlim()[1]
     words = f"{group}: {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
     places = axes.get_xaxis_transform()
-    axes.plot(
-        [least, axes.get_xlim()[1]], [level, level], transform=places, color=NEUTRAL, linewidth=0.8, clip_on=False
-    )
-    axes.text(least, level, words + " ", transform=places, ha="left", va="bottom", fontsize=SMALL)
+    axes.plot([least, edge], [level, level], transform=places, color=NEUTRAL, linewidth=0.8, clip_on=False)
+    axes.text(edge, level, words, transform=places, color=SOURCE, ha="right", va="bottom", fontsize=SMALL)
     if group != "all":
         axes.axvline(least, color="0.8", linewidth=0.6, zorder=0)

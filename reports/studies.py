@@ -48,8 +48,8 @@ def _interpolation(study: Study) -> Figure:
     sheet.name_rows(figure, [str(name) for name in study.arrays["pair"]])
     for row in range(rows):
         page.show_picture(sheet.cell(figure, row, 0), study.arrays["target"][row])
-        for column in range(steps):
-            page.show_picture(sheet.cell(figure, row, column + 1), swaps[row, column])
+        for step in range(steps):
+            page.show_picture(sheet.cell(figure, row, step + 1), swaps[row, step])
         page.show_picture(sheet.cell(figure, row, steps + 1), study.arrays["source"][row])
     sheet.title(figure, 0, r"target $I_t$")
     sheet.title(figure, steps + 1, r"source $I_s$")
@@ -59,17 +59,16 @@ def _interpolation(study: Study) -> Figure:
     _span(figure, sheet, 1, 4, 0.52, r"3D identity  $\psi_{in} = a\psi_s + (1-a)\psi_t$", TARGET)
     _span(figure, sheet, 4, 7, 0.36, r"identity vector  $v_{in} = c\,v_s + (1-c)\,v_t$", SOURCE)
     top = sheet.height - sheet.bottom + between
-    charts = (
-        ("cosine", "{}", "cosine (EdgeFace)"),
-        ("shape", "{}_sd", "3D identity\ndistance (sd)"),
-    )
-    for index, (quantity, name, label) in enumerate(charts):
+    charts = (("cosine_{}", "cosine (EdgeFace)"), ("shape_{}_sd", "3D identity\ndistance (sd)"))
+    for index, (column, label) in enumerate(charts):
         axes = sheet.axes(figure, 1, steps + 1, top + index * (chart + between), chart)
-        _lines(axes, table, f"{quantity}_{name}", steps)
+        _lines(axes, table, column, steps)
         axes.set_ylabel(label, fontsize=SMALL)
         if index == 0:
             axes.set_xticklabels([])
-            axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+            for line, (end, colour) in enumerate((("source", SOURCE), ("target", TARGET))):
+                y = sheet.y(top + chart / 2 + 0.14 * line)
+                figure.text(sheet.x(steps + 1) + 0.01, y, f"to the {end}", color=colour, fontsize=SMALL)
     axes.set_xlabel("column: thin lines are pairs, thick ones their mean")
     return figure
 
@@ -79,7 +78,7 @@ def _lines(axes: Axes, table: pd.DataFrame, column: str, steps: int) -> None:
         values = table.pivot(index="column", columns="pair", values=column.format(end)).sort_index()
         axes.plot(values.index, values.to_numpy(), color=colour, linewidth=0.6, alpha=0.45)
         mean = values.mean(axis=1)
-        axes.plot(values.index, mean, color=colour, linewidth=1.8, marker="o", markersize=3, label=f"to {end}")
+        axes.plot(values.index, mean, color=colour, linewidth=1.8, marker="o", markersize=3)
     axes.set_xlim(0.5, steps + 0.5)
     axes.set_xticks(range(1, steps + 1))
     axes.axvline(4, color="0.8", linewidth=0.6, zorder=0)
@@ -97,13 +96,15 @@ def _span(figure: Figure, sheet: Sheet, first: int, last: int, above: float, tex
 
 
 def _fusion(study: Study) -> Figure:
-    """Fig. 10: rows of pairs, a column for each level; every level has a colour scale of its own, shared by its rows."""
+    """Fig. 10: rows of pairs, a column for each level with a colour scale that its rows share."""
     levels = sorted(name for name in study.arrays if name.startswith("sff_"))
     rows = len(study.arrays["pair"])
     sheet = Sheet(3 + len(levels), rows, bottom=0.44)
     figure = sheet.figure()
     sheet.name_rows(figure, [str(name) for name in study.arrays["pair"]])
-    for column, (name, title) in enumerate((("source", "source"), ("target", "target"), ("swap", r"swap $I_r$"))):
+    for column, (name, title) in enumerate(
+        (("source", r"source $I_s$"), ("target", r"target $I_t$"), ("swap", r"swap $I_r$"))
+    ):
         sheet.title(figure, column, title)
         for row in range(rows):
             page.show_picture(sheet.cell(figure, row, column), study.arrays[name][row])
@@ -132,7 +133,7 @@ def _colour_bar(figure: Figure, sheet: Sheet, column: int, drawn: object, high: 
 def _masks(study: Study) -> Figure:
     """Rows of pairs: source, target, M_tar, the masks that the variant has, I_out and the swap."""
     titles = {
-        "source": "source",
+        "source": r"source $I_s$",
         "target": r"target $I_t$",
         "m_tar": r"$M_{tar}$",
         "m_low": r"$M_{low}$",
@@ -175,12 +176,12 @@ def _blending(study: Study) -> Figure:
     sheet.name_rows(figure, pairs)
     numbers = study.table.set_index(["pair", "blend"])
     for column, (name, title) in enumerate(
-        (("source", "source"), ("target", r"target $I_t$"), ("i_out", r"$I_{out}$"))
+        (("source", r"source $I_s$"), ("target", r"target $I_t$"), ("i_out", r"$I_{out}$"))
     ):
         sheet.title(figure, column, title)
         for row in range(rows):
             page.show_picture(sheet.cell(figure, row, column), study.arrays[name][row])
-    for column, (blend, title) in enumerate(_BLEND_TITLES.items(), 3):
+    for column, title in enumerate(_BLEND_TITLES.values(), 3):
         sheet.title(figure, column, title)
         for row in range(rows):
             page.show_picture(sheet.cell(figure, row, column), swaps[row, column - 3])

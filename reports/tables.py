@@ -8,7 +8,7 @@ with a row per metric, because long protocol names read well at the left of a ro
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from reports import notes
@@ -17,6 +17,9 @@ from reports.records import Method, Metric, Result, Run
 
 MISSING = "—"
 """Stands for a number that was not measured."""
+
+PARTIAL = "†"
+"""Marks a number by an expert that took part in the method's training."""
 
 KEY_COUNT = 4
 """How many metrics the key table takes from a run that has none of `KEY_METRICS`."""
@@ -129,8 +132,13 @@ def build(run: Run) -> Table:
     cells: dict[tuple[str, str], Cell] = {}
     columns: dict[str, list[Column]] = {}
     unmeasured = notes.unmeasured(run)
+    partial = notes.partial(run)
     for metric in results.metrics:
         columns[metric.name] = _metric_columns(metric, by_metric[metric.name], cells, metric.name not in unmeasured)
+        for name in partial:
+            cell = cells.get((name, metric.name))
+            if cell is not None and cell.value is not None and partial[name] & {*metric.needs}:
+                cells[name, metric.name] = replace(cell, text=f"{cell.text} {PARTIAL}")
     failed = _failed(methods, (score for score in results.scores if score.metric not in unmeasured), cells)
     cost = _cost(methods, run, cells)
     latency = [column for column in cost if column.name == "latency"]

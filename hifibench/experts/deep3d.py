@@ -111,7 +111,7 @@ def _state(checkpoint: Path) -> Mapping[str, Tensor]:
     try:
         saved: Any = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes torch raise what its parts raise: no common base class but this
-        asked = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
+        asked = re.search(r"GLOBAL ([\w.]+)", str(error))
         if asked:
             raise UsageError(
                 f"{checkpoint} asks for {asked[1]}; expected nothing but tensors and plain containers. It was not "

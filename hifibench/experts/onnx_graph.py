@@ -146,6 +146,15 @@ def _prelu(attributes: Attributes) -> Operation:
     return prelu
 
 
+def _max_pool(attributes: Attributes) -> Operation:
+    pads = list(attributes.get("pads", [0, 0, 0, 0]))
+    if pads[:2] != pads[2:] or attributes.get("ceil_mode", 0) or attributes.get("auto_pad", b"NOTSET") != b"NOTSET":
+        raise NotImplementedError("with uneven or automatic padding, or rounding up, is not known")
+    kernel, stride = attributes["kernel_shape"], attributes.get("strides", [1, 1])
+    dilation = attributes.get("dilations", [1, 1])
+    return lambda x: F.max_pool2d(x, kernel, stride, pads[:2], dilation)
+
+
 def _unsqueeze(attributes: Attributes) -> Operation:
     axes = attributes.get("axes")
 
@@ -179,6 +188,8 @@ _OPERATIONS: dict[str, Callable[[Attributes], Operation]] = {
     "Gather": lambda _: lambda shape, index: shape[index],
     "Gemm": _gemm,
     "GlobalAveragePool": lambda _: lambda x: x.mean((2, 3), keepdim=True),
+    "Identity": lambda _: lambda x: x,
+    "MaxPool": _max_pool,
     "PRelu": _prelu,
     "Relu": lambda _: F.relu,
     "Reshape": _reshape,

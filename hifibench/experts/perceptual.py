@@ -40,6 +40,7 @@ def lpips_module(trunk: Trunk = "alex", device: str = "cpu") -> nn.Module:
     with torch.no_grad():
         for convolution, (kernel, bias) in zip(convolutions, kernels, strict=True):
             convolution.weight.copy_(torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()))
+            assert convolution.bias is not None
             convolution.bias.copy_(torch.from_numpy(bias))
 
     class Perceptual(nn.Module):

@@ -24,7 +24,8 @@ class FaceCoefficients(NamedTuple):
 
     Attributes:
         coefficients: in units that are near 1, as they enter v_sid.
-        camera: ``(B, 3, 4)``: s R beside t, model to pixels of the model's own crop.
+        camera: ``(B, 3, 4)``: how the head stands before the camera, a turn beside a shift; its scale and projection
+            are the face model's own.
     """
 
     coefficients: Coefficients
@@ -41,7 +42,10 @@ class FaceModel(Protocol):
         ...
 
     def landmarks(self, coefficients: Coefficients, camera: Tensor) -> Tensor:
-        """q: projected landmarks ``(B, 68, 3)`` in units of the side of the model's own crop."""
+        """q: projected landmarks ``(B, 68, 3)`` in units of the side of the model's own crop.
+
+        x to the image's right, y up, z towards the viewer.
+        """
         ...
 
 

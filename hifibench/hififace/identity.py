@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from torch import Tensor, cat
@@ -42,7 +43,7 @@ def v_sid(c_fuse: Coefficients, v_id: Tensor, config: Config) -> Tensor:
     Raises:
         ValueError: the coefficients are those of another face model than the config's.
     """
-    identity = v_id * ID_DIM**0.5
+    identity: Tensor = v_id * math.sqrt(ID_DIM)
     if config.variant == "n3d":
         return identity
     layout = config.face_model

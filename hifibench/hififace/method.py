@@ -45,10 +45,11 @@ class HifiFaceTraining:
         r1: gamma of the gradient penalty.
         r1_every: steps from one penalty to the next; it is weighted by as much (Karras et al., CVPR 2020, "lazy
             regularisation").
+        teachers: what the extractor was made of, hashes of the user's files included (`plugins.Teachers`).
         device: where the networks live.
     """
 
-    turns = ("generator", "discriminator")
+    turns: tuple[str, ...] = ("generator", "discriminator")
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class HifiFaceTraining:
         discriminator_width: float = 1.0,
         r1: float = 1.0,
         r1_every: int = 1,
+        teachers: Mapping[str, str] | None = None,
         device: str = "cpu",
     ) -> None:
         self.config, self.weights, self.r1, self.r1_every = config, weights, r1, r1_every
@@ -66,13 +68,14 @@ class HifiFaceTraining:
         generator = Generator(config)
         discriminator = Discriminator(replace(config, width=discriminator_width))
         self.networks: Mapping[str, nn.Module] = {
-            "generator": generator.to(device, memory_format=torch.channels_last),
-            "discriminator": discriminator.to(device, memory_format=torch.channels_last),
+            "generator": generator.to(device).to(memory_format=torch.channels_last),
+            "discriminator": discriminator.to(device).to(memory_format=torch.channels_last),
         }
-        self._extractor = extractor.requires_grad_(False).to(device, memory_format=torch.channels_last)
-        self._perceptual = perceptual.requires_grad_(False).to(device, memory_format=torch.channels_last)
+        self._extractor = extractor.requires_grad_(False).to(device).to(memory_format=torch.channels_last)
+        self._perceptual = perceptual.requires_grad_(False).to(device).to(memory_format=torch.channels_last)
         self.settings: Mapping[str, Any] = {"method": "hififace", "template": TEMPLATE, **asdict(config)} | {
-            "discriminator_width": discriminator_width
+            "discriminator_width": discriminator_width,
+            "teachers": dict(teachers or {}),
         }
         self._generated: Generated | None = None
         self._healthy: dict[str, Tensor] = {}

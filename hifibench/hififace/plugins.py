@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hifibench.contracts import Crop, Swapper, SwapperCard, SwapperPlugin
-from hifibench.hififace.config import TDDFA, Config, Variant
+from hifibench.hififace import teacher_files
+from hifibench.hififace.config import Config, Variant
 from hifibench.hififace.counts import count
+from hifibench.hififace.teachers import layout
 from hifibench.records import Cost
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from hifibench.hififace.extractor import SidExtractor
     from hifibench.training.contract import Plan, Trainable, TrainerPlugin
 
 TRAINED = Path(__file__).with_name("trained")
@@ -61,12 +65,42 @@ def _card(variant: Variant) -> SwapperCard:
     )
 
 
-def _load(variant: Variant, device: str) -> Swapper:
+def _load(card: SwapperCard, file: Path, teachers: Mapping[str, str], device: str) -> Swapper:
     from hifibench.hififace import weights
     from hifibench.hififace.swapper import HifiFace
 
-    generator = weights.load(weights_file(variant), device)
-    return HifiFace(plugins[variant].card, generator, _extractor(device))
+    return HifiFace(card, weights.load(file, device), _extractor(teachers, device))
+
+
+def from_weights(name: str, file: Path) -> SwapperPlugin:
+    """Weights of a training of one's own as a method.
+
+    Args:
+        name: its row in the tables.
+        file: what ``hifibench train`` wrote.
+
+    Raises:
+        MissingError: there is no such file, or a network that it was trained with is not in the cache.
+        UsageError: it holds something else.
+    """
+    from hifibench.hififace import weights
+
+    said = weights.card(file)
+    size, teachers = said["config"]["size"], said.get("teachers", {})
+    for digest in _hashes(teachers):
+        teacher_files.kept(digest)
+    card = SwapperCard(
+        name=name,
+        summary=f"HifiFace {said['config']['variant']}, {said.get('steps', '?')} steps of {said.get('preset', '?')}",
+        source=Crop("ffhq", size),
+        target=Crop("ffhq", size),
+        paper=PAPER,
+        licence=f"code Apache-2.0; weights: {said.get('licence', 'those of the training data and the teachers')}",
+        assets=_TEACHERS,
+        trained_with=tuple(name for name in ("w600k", "3ddfa") if name in _experts(teachers)),
+        weights=hashlib.sha256(file.read_bytes()).hexdigest(),
+    )
+    return SwapperPlugin(card, partial(_load, card, file, teachers))
 
 
 def _count(variant: Variant) -> Cost:
@@ -79,11 +113,11 @@ def _training(variant: Variant) -> TrainerPlugin:
     from hifibench.hififace.presets import presets
     from hifibench.training.contract import TrainerPlugin
 
-    return TrainerPlugin(presets(variant), _assets, lambda plan: count(_config(plan)), _make, _export)
+    return TrainerPlugin(presets(variant), _assets, lambda plan: count(_config(plan)), _make, _export, from_weights)
 
 
 def _config(plan: Plan) -> Config:
-    return Config(plan.size, plan.method["width"], plan.method["variant"], TDDFA)
+    return Config(plan.size, plan.method["width"], plan.method["variant"], layout(plan.method["shape_model"]))
 
 
 def _assets(plan: Plan) -> tuple[str, ...]:
@@ -98,14 +132,16 @@ def _make(plan: Plan, device: str) -> Trainable:
     from hifibench.hififace.method import HifiFaceTraining
 
     chosen: dict[str, Any] = dict(plan.method)
+    teachers = _teachers(chosen)
     return HifiFaceTraining(
         _config(plan),
-        _extractor(device),
+        _extractor(teachers, device),
         lpips_module(chosen["lpips"]),
         Weights(**chosen["weights"]),
         chosen["discriminator_width"],
         chosen["r1"],
         chosen["r1_every"],
+        teachers,
         device,
     )
 
@@ -118,17 +154,45 @@ def _export(generator: nn.Module, card: dict[str, Any], file: Path) -> None:
     weights.save(generator, card, file)
 
 
-def _extractor(device: str) -> Any:
-    from hifibench.experts.recognition import w600k_module
-    from hifibench.hififace.extractor import SidExtractor, TddfaModel
+_FILES = ("shape_model_file", "bfm_file", "recogniser_file")
 
-    return SidExtractor(TddfaModel(device), w600k_module(device))
+
+def _teachers(chosen: Mapping[str, Any]) -> dict[str, str]:
+    """F_3d by name, and the user's files by hash; empty where all are the embedded ones."""
+    files = {name: teacher_files.keep(Path(chosen[name])) for name in _FILES if chosen.get(name) is not None}
+    return {"shape_model": chosen["shape_model"], **files} if files or chosen["shape_model"] != "3ddfa" else {}
+
+
+def _hashes(teachers: Mapping[str, str]) -> list[str]:
+    return [teachers[name] for name in _FILES if name in teachers]
+
+
+def _experts(teachers: Mapping[str, str]) -> set[str]:
+    """The embedded networks among the teachers, by their names as experts."""
+    embedded = set() if "recogniser_file" in teachers else {"w600k"}
+    return embedded | ({"3ddfa"} if teachers.get("shape_model", "3ddfa") == "3ddfa" else set())
+
+
+def _extractor(teachers: Mapping[str, str], device: str) -> SidExtractor:
+    from hifibench.hififace.teachers import load_face_model, load_recogniser, make_extractor
+
+    files = {name: teacher_files.kept(teachers[name]) for name in _FILES if name in teachers}
+    face_model = load_face_model(
+        teachers.get("shape_model", "3ddfa"),
+        device,
+        face_model_file=files.get("shape_model_file"),
+        bfm_file=files.get("bfm_file"),
+    )
+    return make_extractor(face_model, load_recogniser(files.get("recogniser_file"), device), device)
 
 
 plugins: dict[Variant, SwapperPlugin] = {
     variant: SwapperPlugin(
-        _card(variant), partial(_load, variant), cache(partial(_training, variant)), partial(_count, variant)
+        card,
+        partial(_load, card, weights_file(variant), {}),
+        cache(partial(_training, variant)),
+        partial(_count, variant),
     )
-    for variant in _SUMMARY
+    for variant, card in ((variant, _card(variant)) for variant in _SUMMARY)
 }
 full, n3d, bare, blend, concat = (plugins[variant] for variant in ("full", "n3d", "bare", "blend", "concat"))

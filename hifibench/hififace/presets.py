@@ -20,6 +20,11 @@ def _method(**changes: Any) -> dict[str, Any]:
         "r1": 1.0,
         "r1_every": 1,
         "lpips": "vgg",
+        # F_3d and F_id: the embedded ones, or the user's files (`hifibench.hififace.teachers`).
+        "shape_model": "3ddfa",
+        "shape_model_file": None,
+        "bfm_file": None,
+        "recogniser_file": None,
         "weights": {"shape": 0.5, "id": 5.0, "seg": 100.0, "rec": 20.0, "cyc": 1.0, "lpips": 5.0, "adv": 1.0},
     } | changes
 

@@ -73,7 +73,9 @@ def load(file: Path, device: str = "cpu") -> Generator:
         generator.load_state_dict({name: value.float() for name, value in load_file(str(file)).items()})
     except RuntimeError as error:
         raise UsageError(f"The weights in {file} do not fit the generator that they name: {error}.") from error
-    return generator.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    generator.eval().requires_grad_(False)
+    generator.to(device).to(memory_format=torch.channels_last)
+    return generator
 
 
 def _metadata(file: Path) -> dict[str, str]:

@@ -111,10 +111,13 @@ def aggregate(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int, sc
 
 
 def _leader(suite: Suite, metric: Metric, scored: Scored, seed: int) -> str | None:
-    """The method to print in bold; reference rows do not compete."""
+    """The method to print in bold; reference rows do not compete, nor do methods that were trained with the judge."""
     from metrics.summary import leader
 
-    competing = [name for name in suite.methods if registry.swappers.get(name).card.kind == "method"]
+    cards = {name: registry.swappers.get(name).card for name in suite.methods}
+    competing = [
+        name for name, card in cards.items() if card.kind == "method" and not {*card.trained_with} & {*metric.needs}
+    ]
     rows = {name: scored.values[name][metric.name] for name in competing}
     return leader(rows, scored.clusters, metric.direction, seed=seed, draws=suite.draws)
 
@@ -130,6 +133,7 @@ def _method(folder: RunFolder, manifest: Manifest, name: str, card: Any) -> dict
                 messages[pair["message"]] += 1
     return {
         **{field: getattr(card, field) for field in ("name", "kind", "summary", "paper", "licence", "limits")},
+        "trained_with": list(card.trained_with),
         "card": card.hash,
         "cost": read_json(folder.cost(name)),
         "status": dict(sorted(status.items())),

@@ -11,6 +11,7 @@ from hifibench.errors import UsageError
 from hifibench.files import TEMPORARY, atomic_path
 
 SCHEMA = 1
+_UNREADABLE = (RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError, OSError)
 _NAME = re.compile(r"step-(\d{8})\.pt")
 
 
@@ -53,12 +54,14 @@ def load(file: Path) -> dict[str, Any]:
         UsageError: it is truncated, no checkpoint of this project, or of a newer version.
     """
     import pickle
+    import struct
 
     import torch
 
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError, pickle.UnpicklingError) as error:
+    # What readers raise on files that break off or hold something else.
+    except (*_UNREADABLE, pickle.UnpicklingError, struct.error) as error:
         raise UsageError(
             f"The checkpoint {file} cannot be read ({str(error).splitlines()[0] if str(error) else 'it is empty'}). "
             "It may be truncated: remove it, and training goes on from the one before."

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from hifibench.contracts import Crop
+    from hifibench.contracts import Crop, SwapperPlugin
     from hifibench.records import Cost
 
 
@@ -135,6 +135,7 @@ class TrainerPlugin:
         count: plan -> parameters and multiply-accumulates of what is trained to swap.
         make: (plan, device) -> the trainable, weights drawn from PyTorch's current random state.
         export: (generator, card, file) -> writes the weights that the swapper loads; the card says how they came about.
+        open: (name, file) -> the method of that name with exported weights.
     """
 
     presets: Mapping[str, Plan]
@@ -142,3 +143,4 @@ class TrainerPlugin:
     count: Callable[[Plan], Cost]
     make: Callable[[Plan, str], Trainable]
     export: Callable[[nn.Module, dict[str, Any], Path], None]
+    open: Callable[[str, Path], SwapperPlugin]

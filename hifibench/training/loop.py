@@ -154,7 +154,7 @@ class Loop:
             numbers = torch.stack([losses.total.detach().float(), *(losses.parts[name].float() for name in names)])
             total, *each = self._mean(numbers).tolist()
             parts = dict(zip(names, each, strict=True))
-            check_finite(self.step, turn, total, parts, max(checkpoints.steps(self.folder), default=None))
+            check_finite(self.step + 1, turn, total, parts, max(checkpoints.steps(self.folder), default=None))
             optimiser = self._optimisers[turn]
             optimiser.zero_grad(set_to_none=True)
             self.accelerator.backward(losses.total)
@@ -168,7 +168,7 @@ class Loop:
             healthy = self._mean(torch.stack([value.float() for value in watched.values()]))
             values |= dict(zip(watched, healthy.tolist(), strict=True))
             if "mask_in_face" in values:
-                self._collapse.see(self.step, values["mask_in_face"])
+                self._collapse.see(self.step + 1, values["mask_in_face"])
         return values
 
     def _mean(self, numbers: Tensor) -> Tensor:
@@ -285,7 +285,9 @@ def accelerator(plan: Plan, device: str) -> Accelerator:
 def _decisive(settings: Mapping[str, Any], plan: Mapping[str, Any], data: str, seed: int) -> dict[str, Any]:
     """All that a resumed training must agree in. A longer schedule is the same training, going on."""
     general = {name: value for name, value in plan.items() if name not in ("steps", "method")}
-    return {**general, **plan["method"], **settings, "data": data, "seed": seed}
+    # Files may move; methods put what is in them into their settings.
+    own = {name: value for name, value in plan["method"].items() if not name.endswith("_file")}
+    return {**general, **own, **settings, "data": data, "seed": seed}
 
 
 def _plain(plan: Plan) -> dict[str, Any]:

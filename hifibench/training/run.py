@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ class Changes:
     batch: int | None = None
     lr: float | None = None
     precision: str | None = None
+    method: tuple[str, ...] = ()
 
 
 def changed(plan: Plan, changes: Changes) -> Plan:
@@ -38,6 +40,9 @@ def changed(plan: Plan, changes: Changes) -> Plan:
             raise UsageError(f"{name} {value}: give a number above 0.")
     if changes.precision not in (None, "bf16", "fp32"):
         raise UsageError(f"--precision {changes.precision!r}: expected bf16 or fp32.")
+    own = dict(plan.method)
+    for words in changes.method:
+        _set(own, words)
     optimisers = plan.optimisers
     if changes.lr is not None:
         optimisers = {turn: replace(one, lr=changes.lr) for turn, one in optimisers.items()}
@@ -47,7 +52,28 @@ def changed(plan: Plan, changes: Changes) -> Plan:
         batch=changes.batch or plan.batch,
         precision=changes.precision or plan.precision,
         optimisers=optimisers,
+        method=own,
     )
+
+
+def _set(method: dict[str, Any], words: str) -> None:
+    """``name=value`` into a method's settings; the value as JSON, or else as text."""
+    name, equals, text = words.partition("=")
+    *path, last = name.split(".")
+    inner = method
+    for part in path:
+        inner[part] = inner = dict(inner[part]) if isinstance(inner.get(part), Mapping) else {}
+    if not equals or last not in inner:
+        known = ", ".join(
+            f"{key}.{sub}" if sub else key
+            for key, value in method.items()
+            for sub in (value if isinstance(value, Mapping) else [""])
+        )
+        raise UsageError(f"--set {words}: expected NAME=VALUE with a name among {known}.")
+    try:
+        inner[last] = json.loads(text)
+    except ValueError:
+        inner[last] = text
 
 
 def train(
@@ -129,6 +155,7 @@ def card(name: str, plan: Plan, loop: Loop, data: Mapping[str, Any], processes: 
         "seed": loop.seed,
         "precision": plan.precision,
         "data": {key: data[key] for key in ("source", "counts", "licence") if key in data},
+        "teachers": dict(loop.method.settings.get("teachers", {})),
         "data_fingerprint": loop.data_fingerprint,
         "hardware": _hardware(str(loop.accelerator.device), processes),
         "hours": round(loop.seconds / 3600, 2),

@@ -23,8 +23,8 @@ BLENDS = ("blend-t", "blend-dt", "blend-r", "own")
 REFERENCE = "target"
 """Under this name the table measures the target itself: what a blend that keeps nothing of the swap would score."""
 
-DILATION = 1 / 16
-"""How far ``blend-dt`` reaches beyond ``blend-t``, in sides of the crop: 8 pixels of 128. The paper does not say."""
+DILATION = 1 / 32
+"""How far ``blend-dt`` reaches beyond ``blend-t``, in sides of the crop: 4 pixels of 128. The paper does not say."""
 
 COLUMNS = {
     "cosine_source": Column("id_cosine[edgeface]", "source"),
@@ -36,7 +36,7 @@ COLUMNS = {
 
 ABOUT = {
     "blend-t": "I_out in the target's face mask, as in training, hard edge",
-    "blend-dt": f"the same mask, dilated by {DILATION:g} of the crop's side",
+    "blend-dt": f"the same mask, dilated by 1/{1 / DILATION:.0f} of the crop's side",
     "blend-r": "I_out in the face mask of the result I_r",
     "own": "I_r: I_out in the model's M_r",
     "contour_error": "mean distance in the image of the 17 jaw points from those of q_fuse, in % of the distance of "

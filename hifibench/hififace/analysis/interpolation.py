@@ -57,8 +57,10 @@ def between(swapper: HifiFace, pair: AlignedPair, weights: Weights) -> tuple[Gen
     """The swap of an interpolated identity, and the length of v_in."""
     crop, extractor = swapper.card.target, swapper.extractor
     with torch.no_grad():
+        device = next(swapper.generator.parameters()).device
+        # In the layout of `HifiFace.generate`, whose last bits depend on it.
         source, target = (
-            side.batch.to(next(swapper.generator.parameters()).device) for side in (pair.source, pair.target)
+            side.batch.to(device, memory_format=torch.channels_last) for side in (pair.source, pair.target)
         )
         of_source, of_target = extractor.face_model(source, crop), extractor.face_model(target, crop)
         c_in = interpolate(of_source.coefficients, of_target.coefficients, weights.a, weights.b)

@@ -76,8 +76,8 @@ def load(folder: Path, name: str) -> Study:
         )
     try:
         words = json.loads(about.read_text(encoding="utf-8"))
-        # Pandas' own quick parser may miss the last bit.
-        numbers = pd.read_csv(table, float_precision="round_trip", dtype={"pair": str})
+        # The quick parser of older versions may miss a number's last bit.
+        numbers = pd.read_csv(table, engine="python", dtype={"pair": str})
         found: dict[str, NDArray[Any]] = {}
         if arrays.is_file():
             with np.load(arrays, allow_pickle=False) as archive:

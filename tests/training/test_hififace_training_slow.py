@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import tiny_hififace
+import torch
+from test_processes import launch
+from tiny_hififace import rows, tiny_plan, train, write_portraits
+from torch import Tensor
+
+from hifibench.hififace.blocks import fuse_norms
+from hifibench.hififace.config import TDDFA, Config
+from hifibench.hififace.generator import Generator
+from hifibench.hififace.plugins import full
+from hifibench.hififace.presets import presets
+from hifibench.training import memory
+from hifibench.training.contract import Plan, Trainable
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def portraits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two images of each of 32 generated people."""
+    return write_portraits(tmp_path_factory.mktemp("portraits"), 32)
+
+
+def make(plan: Plan) -> Trainable:
+    assert full.training is not None
+    return full.training().make(plan, "cpu")
+
+
+def test_two_processes_agree_with_one_on_the_same_global_batch(portraits: Path, tmp_path: Path) -> None:
+    steps = 4
+    plan = tiny_plan(batch=2, steps=steps)
+    launch(tiny_hififace.__file__, ["train", str(portraits), str(tmp_path / "two"), "2", str(steps)])
+    loop = train(portraits, tmp_path / "one", plan)
+    for one, two in zip(rows(tmp_path / "one"), rows(tmp_path / "two"), strict=True):
+        assert one.keys() == two.keys()
+        for name in one.keys() - {"images_per_s", "waited"}:
+            assert two[name] == pytest.approx(one[name], rel=5e-3, abs=1e-4), (name, one["step"])
+    [file] = (tmp_path / "two" / "checkpoints").iterdir()
+    ended = torch.load(file, weights_only=True)["networks"]
+    for network, live in loop.method.networks.items():
+        lr = plan.optimisers[network].lr
+        apart = torch.cat([(value - ended[network][key]).abs().flatten() for key, value in live.state_dict().items()])
+        # Adam moves every weight by about the rate in its first steps, whichever sign a gradient near zero has.
+        assert float(apart.median()) < 0.01 * lr and float(apart.max()) < 2 * steps * lr
+
+
+def test_200_steps_lower_every_loss_that_should_fall(portraits: Path, tmp_path: Path) -> None:
+    torch.set_num_threads(2)
+    train(portraits, tmp_path, tiny_plan(width=1 / 8, batch=4, steps=200, precision="bf16"))
+    log = rows(tmp_path)
+    for name in ("id", "shape", "seg", "rec", "lpips", "cyc"):
+        first, last = (sum(row[name] for row in part) / 10 for part in (log[:10], log[-10:]))
+        assert last < 0.95 * first, f"{name}: {first:.4f} in the first 10 steps, {last:.4f} in the last 10"
+
+
+def test_a_step_of_the_papers_size_runs_on_a_processor(portraits: Path) -> None:
+    plan = replace(presets("full")["paper-256"], batch=1)
+    method = make(plan)
+    pair = memory._random_pairs(plan.size, 1, torch.device("cpu"))
+    optimisers = {turn: torch.optim.Adam(network.parameters()) for turn, network in method.networks.items()}
+    begin = time.perf_counter()
+    for turn in method.turns:
+        before = [one.detach().clone() for one in method.networks[turn].parameters()]
+        losses = method.losses(turn, pair, 0)
+        assert torch.isfinite(losses.total)
+        losses.total.backward()
+        optimisers[turn].step()
+        moved = [not torch.equal(*both) for both in zip(before, method.networks[turn].parameters(), strict=True)]
+        assert all(moved)
+    assert time.process_time() and time.perf_counter() - begin < 60
+
+
+def test_the_512_preset_has_one_more_block_and_its_memory_is_estimated() -> None:
+    plans = [presets("full")[name] for name in ("paper-256", "paper-512")]
+    methods = [make(plan) for plan in plans]
+    smaller, larger = (method.networks["generator"] for method in methods)
+    assert len(larger.f_up) == len(smaller.f_up) + 1
+    needs = [memory.need(method, plan) for method, plan in zip(methods, plans, strict=True)]
+    # The encoder and the decoder are those of 256 pixels; F_up, the discriminator and LPIPS see four times the pixels.
+    assert 1.5 < needs[1].pair / needs[0].pair < 4
+
+
+@pytest.mark.parametrize(("preset", "batch"), [("lite", 2), ("lite", 8), ("paper-256", 1)])
+def test_the_estimated_memory_is_the_peak_of_real_steps(preset: str, batch: int) -> None:
+    command = [sys.executable, tiny_hififace.__file__, "peak", preset, str(batch)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=True)
+    seen = json.loads(done.stdout)
+    assert 0.7 * seen["need"] < seen["took"] < 1.05 * seen["need"], seen
+
+
+def test_fused_norms_equal_the_plain_ones() -> None:
+    torch.manual_seed(0)
+    config = Config(size=128, width=1 / 16, face_model=TDDFA)
+    plain, fused = Generator(config), Generator(config)
+    fused.load_state_dict(plain.state_dict())
+    fused.to(memory_format=torch.channels_last)
+    fuse_norms(fused)
+    target, v_sid = torch.rand(2, 3, 128, 128), torch.randn(2, config.style_dim)
+
+    def step(generator: Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        made = generator(target, v_sid)
+        ((made.i_r - 0.5).square().mean() + made.i_low.square().mean() + made.m_low.mean()).backward()
+        return made.i_r.detach(), {name: one.grad for name, one in generator.named_parameters()}
+
+    (image, slopes), (fused_image, fused_slopes) = step(plain), step(fused)
+    torch.testing.assert_close(fused_image, image, rtol=0, atol=1e-4)
+    for name, slope in slopes.items():
+        torch.testing.assert_close(fused_slopes[name], slope, rtol=1e-3, atol=1e-5 + 1e-3 * float(slope.abs().max()))

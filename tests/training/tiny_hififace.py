@@ -1,0 +1,122 @@
+"""HifiFace with its real teachers at a tiny width, and a script that trains it in a process."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import resource
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from hifibench.contracts import Crop
+from hifibench.data.face_crops import Cropping
+from hifibench.data.originals import PortraitSource
+from hifibench.data.prepare import prepare
+from hifibench.data.prepared import PreparedFaces
+from hifibench.hififace.config import Variant
+from hifibench.hififace.extractor import SidExtractor
+from hifibench.hififace.losses import Weights
+from hifibench.hififace.method import HifiFaceTraining
+from hifibench.hififace.plugins import plugins
+from hifibench.hififace.presets import presets
+from hifibench.training import memory
+from hifibench.training.contract import Plan
+from hifibench.training.log import Log
+from hifibench.training.loop import Loop, Progress, accelerator
+from hifibench.training.settings import Settings
+
+
+def tiny_plan(variant: Variant = "full", width: float = 1 / 16, **changes: Any) -> Plan:
+    """``lite``, narrower and in float32."""
+    lite = presets(variant)["lite"]
+    method = {**lite.method, "width": width, "discriminator_width": width}
+    return replace(lite, **{"precision": "fp32", "method": method} | changes)
+
+
+def make(plan: Plan, extractor: SidExtractor, perceptual: nn.Module) -> HifiFaceTraining:
+    """As the plugin makes it, but with teachers that are loaded already."""
+    chosen: Mapping[str, Any] = plan.method
+    from hifibench.hififace.plugins import _config
+
+    return HifiFaceTraining(
+        _config(plan),
+        extractor,
+        perceptual,
+        Weights(**chosen["weights"]),
+        chosen["discriminator_width"],
+        chosen["r1"],
+        chosen["r1_every"],
+    )
+
+
+def write_portraits(folder: Path, people: int) -> Path:
+    """Two crops of 128 pixels of each of some generated people."""
+    prepare(PortraitSource(people, 2), Cropping(Crop("ffhq", 128), 0), folder)
+    return folder
+
+
+class Rows(Progress):
+    """Keeps every step's losses and writes them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._log = Log(folder, 0)
+
+    def row(self, step: int, values: Mapping[str, float]) -> None:
+        self._log.row(step, values)
+
+
+def train(data: Path, folder: Path, plan: Plan) -> Loop:
+    """Train with a row per step."""
+    machine = accelerator(plan, "cpu")
+    torch.manual_seed(0)
+    training = plugins[plan.method["variant"]].training
+    assert training is not None
+    method = training().make(plan, "cpu")
+    settings = Settings(save_every=plan.steps, log_every=1, compile=False)
+    loop = Loop(method, plan, PreparedFaces(data), folder, 0, machine, settings)
+    loop.run(Rows(folder) if machine.is_main_process else None)
+    return loop
+
+
+def rows(folder: Path) -> list[dict[str, float]]:
+    """The log as numbers; a loss that was not computed in a step is absent from its row."""
+    with (folder / "losses.csv").open(newline="") as stream:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(stream)]
+
+
+def measure_peak(preset: str, batch: int) -> None:
+    """Print what two steps need by `hifibench.training.memory`, and what they took, in bytes."""
+    plan = replace(presets("full")[preset], batch=batch)
+    training = plugins["full"].training
+    assert training is not None
+    method = training().make(plan, "cpu")
+    need = memory.need(method, plan).more(batch)
+    optimisers = {turn: torch.optim.Adam(network.parameters()) for turn, network in method.networks.items()}
+    pairs = memory._random_pairs(plan.size, batch, torch.device("cpu"))
+    before = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    machine = accelerator(plan, "cpu")
+    for step in range(2):
+        for turn in method.turns:
+            with machine.autocast():
+                total = method.losses(turn, pairs, step).total
+            optimisers[turn].zero_grad()
+            total.backward()
+            optimisers[turn].step()
+    took = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    print(json.dumps({"need": need, "took": took}))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    match sys.argv[1:]:
+        case ["train", data, folder, batch, steps]:
+            train(Path(data), Path(folder), tiny_plan(batch=int(batch), steps=int(steps)))
+        case ["peak", preset, batch]:
+            measure_peak(preset, int(batch))
