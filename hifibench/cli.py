@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from hifibench import __version__
+from hifibench.cli_analyse import app as analyse_app
 from hifibench.cli_assets import app as assets_app
 from hifibench.cli_data import app as data_app
 from hifibench.errors import HifibenchError
@@ -21,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="A benchmark and evaluation harness for face swapping.",
 )
+app.add_typer(analyse_app, name="analyse")
 app.add_typer(assets_app, name="assets")
 app.add_typer(data_app, name="data")
 

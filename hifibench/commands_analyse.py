@@ -101,7 +101,7 @@ def shape(folder: Path, methods: str, metric: str, out: Path | None) -> None:
     named = [word.strip() for word in methods.split(",") if word.strip()]
     if len(named) != 2:
         raise UsageError(f"--methods {methods!r}: two methods are compared; name them as A,B.")
-    made = shape_study.compare(folder, *named, metric)
+    made = shape_study.compare(folder, named[0], named[1], metric)
     written = shape_study.write(made, out or folder / "analysis")
     for sentence in shape_study.sentences(made):
         _say(sentence)

@@ -31,7 +31,7 @@ SOURCE, TARGET, NEUTRAL = "#D55E00", "#0072B2", "#555555"
 MAP = "magma"
 """Colours of maps: evenly brightening, also in grey and to the colour-blind."""
 
-_STYLE: Mapping[str, Any] = {
+_STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -51,7 +51,7 @@ def style() -> Iterator[None]:
     """The house style, for as long as the block lasts: settings of a caller's own matplotlib are left alone."""
     import matplotlib
 
-    with matplotlib.rc_context(dict(_STYLE)):
+    with matplotlib.rc_context(_STYLE):
         yield
 
 
@@ -184,7 +184,7 @@ def save(figure: Figure, folder: Path, name: str, about: Mapping[str, str], *, g
     png, pdf = folder / f"{name}.png", folder / f"{name}.pdf"
     words = {f"hifibench:{key}": value for key, value in about.items() if value}
     if generated:
-        figure.canvas.draw()  # type: ignore[no-untyped-call]
+        figure.canvas.draw()
         pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
         save_png(png, pixels, words)
     else:

@@ -7,7 +7,7 @@ samples. How much they differ is what the method `target-copy` scores: the shape
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -84,36 +84,49 @@ def compare(folder: Path, a: str, b: str, metric: str = "shape[3ddfa]") -> Study
     return Study(NAME, ordered, {}, about)
 
 
-def shares(study: Study) -> Study:
-    """On how many samples method a is strictly nearer than b.
+class Share(NamedTuple):
+    """On how many samples of a group method a is strictly nearer to the source's shape than b.
 
-    Returns:
-        A table with a row per group of `GROUPS`: ``group, from`` (least shape difference of source and target),
-        ``n, lower, share, low, high``: shares in [0, 1], Wilson's 95 % interval, which takes pairs as independent.
+    Attributes:
+        group: one of `GROUPS`.
+        least: shape difference of source and target from which on a pair belongs to it.
+        n: samples.
+        lower: those on which a has the lower error.
+        share: ``lower / n`` in [0, 1].
+        low: lower end of Wilson's 95 % interval, which takes samples as independent.
+        high: upper end of it.
     """
-    import pandas as pd
 
+    group: str
+    least: float
+    n: int
+    lower: int
+    share: float
+    low: float
+    high: float
+
+
+def shares(study: Study) -> list[Share]:
+    """The share of every group, in the order of `GROUPS`."""
     from metrics.statistics import wilson
 
-    rows = []
+    found = []
     apart: NDArray[np.float64] = study.table["source_target"].to_numpy(np.float64)
+    difference: NDArray[np.float64] = study.table["difference"].to_numpy(np.float64)
     for group, quantile in GROUPS.items():
         least = float(np.quantile(apart, quantile))
-        chosen = study.table[apart >= least]
-        n, lower = len(chosen), int((chosen["difference"] < 0).sum())
-        low, high = wilson(lower, n)
-        numbers = {"n": n, "lower": lower, "share": lower / n, "low": low, "high": high}
-        rows.append({"group": group, "from": least, **numbers})
-    return Study(SHARES, pd.DataFrame(rows), {}, study.about)
+        chosen = difference[apart >= least]
+        n, lower = len(chosen), int((chosen < 0).sum())
+        found.append(Share(group, least, n, lower, lower / n, *wilson(lower, n)))
+    return found
 
 
 def sentences(study: Study) -> list[str]:
     """What `shares` found, in words."""
-    a, b = study.about["a"], study.about["b"]
+    a, b, metric = (study.about[key] for key in ("a", "b", "metric"))
     lines = [
-        f"{row.group}: {a} has the lower {study.about['metric']} than {b} on {row.lower} of {row.n} samples, "
-        f"{100 * row.share:.0f} % [{100 * row.low:.0f}, {100 * row.high:.0f}]"
-        for row in shares(study).table.itertuples()
+        f"{one.group}: {a} has the lower {metric} than {b} on {one.lower} of {one.n} samples, {_percent(one)}"
+        for one in shares(study)
     ]
     return [*lines, f"Left out: {study.about['left_out']}."]
 
@@ -124,7 +137,10 @@ def write(study: Study, folder: Path) -> list[Path]:
     Raises:
         MissingError: the folder cannot be written to.
     """
-    return [*save(study, folder), *save(shares(study), folder), *draw(folder)]
+    import pandas as pd
+
+    summary = Study(SHARES, pd.DataFrame(shares(study)), {}, study.about)
+    return [*save(study, folder), *save(summary, folder), *draw(folder)]
 
 
 def draw(folder: Path) -> list[Path]:
@@ -134,9 +150,9 @@ def draw(folder: Path) -> list[Path]:
         MissingError: the study was not made there, or the folder cannot be written to.
         UsageError: its files are damaged.
     """
-    study, found = load(folder, NAME), load(folder, SHARES)
+    study = load(folder, NAME)
     with page.style():
-        return page.save(_figure(study, found.table), folder, NAME, study.about, generated=False)
+        return page.save(_figure(study), folder, NAME, study.about, generated=False)
 
 
 def _unit(run: Run, metric: str) -> str:
@@ -165,7 +181,7 @@ def _scores(folder: Path, metric: str) -> pd.DataFrame:
         raise UsageError(f"{path} is damaged ({error}). Delete it and run the same command again.") from error
 
 
-def _figure(study: Study, found: pd.DataFrame) -> Figure:
+def _figure(study: Study) -> Figure:
     table, about = study.table, study.about
     unit = f" ({about['unit']})" if about["unit"] else ""
     height, names, under = 2.2, 0.5, 0.45
@@ -184,21 +200,23 @@ def _figure(study: Study, found: pd.DataFrame) -> Figure:
         axes.axhline(0, color="black", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
     right.set_xlim(right.get_xlim())  # lines drawn to the edge must not move it
-    for row in found.itertuples():
-        _share(right, str(row.group), float(found.loc[row.Index, "from"]), float(row.share), (row.low, row.high))
+    for place, one in enumerate(shares(study)):
+        _share(right, place, one)
     lower = f"{about['a']} nearer to the source's shape"
     figure.text(0.11, 1 - 0.08 / total, lower, color=SOURCE, va="top", fontsize=SMALL)
     figure.text(0.11, 1 - 0.22 / total, f"{about['b']} nearer, or alike", color=TARGET, va="top", fontsize=SMALL)
     return figure
 
 
-def _share(axes: Axes, group: str, least: float, share: float, interval: tuple[float, float]) -> None:
+def _share(axes: Axes, place: int, one: Share) -> None:
     """A group's share over the scatter, on a line from where the group begins to the right."""
-    low, high = interval
-    level, edge = 1.03 + 0.07 * list(GROUPS).index(group), axes.get_xlim()[1]
-    words = f"{group}: {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
-    places = axes.get_xaxis_transform()
-    axes.plot([least, edge], [level, level], transform=places, color=NEUTRAL, linewidth=0.8, clip_on=False)
-    axes.text(edge, level, words, transform=places, color=SOURCE, ha="right", va="bottom", fontsize=SMALL)
-    if group != "all":
-        axes.axvline(least, color="0.8", linewidth=0.6, zorder=0)
+    level, edge, across = 1.03 + 0.07 * place, axes.get_xlim()[1], axes.get_xaxis_transform()
+    axes.plot([one.least, edge], [level, level], transform=across, color=NEUTRAL, linewidth=0.8, clip_on=False)
+    words = f"{one.group}: {_percent(one)}"
+    axes.text(edge, level, words, transform=across, color=SOURCE, ha="right", va="bottom", fontsize=SMALL)
+    if place:
+        axes.axvline(one.least, color="0.8", linewidth=0.6, zorder=0)
+
+
+def _percent(one: Share) -> str:
+    return f"{100 * one.share:.0f} % [{100 * one.low:.0f}, {100 * one.high:.0f}]"

@@ -43,7 +43,7 @@ def _interpolation(study: Study) -> Figure:
     swaps, table = study.arrays["swaps"], study.table
     rows, steps = swaps.shape[:2]
     chart, between = 0.85, 0.14
-    sheet = Sheet(steps + 2, rows, top=0.72, bottom=2 * (chart + between) + 0.36)
+    sheet = Sheet(steps + 2, rows, top=0.72, bottom=2 * (chart + between) + 0.4)
     figure = sheet.figure()
     sheet.name_rows(figure, [str(name) for name in study.arrays["pair"]])
     for row in range(rows):
@@ -127,7 +127,7 @@ def _colour_bar(figure: Figure, sheet: Sheet, column: int, drawn: object, high: 
     bar = figure.colorbar(drawn, cax=axes, orientation="horizontal", extend="max", extendfrac=0.04)  # type: ignore[arg-type]
     bar.set_ticks([0, high / 2, high], labels=["0", f"{high / 2:.2g}", f"{high:.2g}"])
     bar.ax.tick_params(labelsize=TINY, length=2, pad=1)
-    bar.outline.set_linewidth(0.4)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.4)
 
 
 def _masks(study: Study) -> Figure:

@@ -63,7 +63,8 @@ def test_a_study_of_photographs(tmp_path: Path, trained, portrait) -> None:
     assert list(made.table["mask"]) == ["m_r"] and made.about["images"] == "files of the user's own"
 
 
-def test_wrong_use_is_told_before_anything_is_made(tmp_path: Path, trained) -> None:
+def test_wrong_use_is_told_before_anything_is_made(tmp_path: Path, trained, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
     cases = [
         (("fusion", "--method", "hififase"), UsageError, "Did you mean 'hififace'"),
         (("fusion", "--method", "hififace", "--weights", "x"), UsageError, "name one of the two"),

@@ -17,7 +17,7 @@ from reports import records
 from reports.formats import CSV_FIELDS
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "docs/protocol.md", "docs/contracts.md")
+DOCUMENTS = ("README.md", "docs/protocol.md", "docs/contracts.md", "docs/hififace.md", "docs/studies.md")
 
 
 def read(name: str) -> str:

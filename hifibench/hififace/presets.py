@@ -41,7 +41,7 @@ LITE = Plan(
     batch=8,
     steps=8_000,
     optimisers=_LITE,
-    same_identity=0.25,
+    same_identity=0.5,
     flip=True,
     average=0.998,
     method=_method(
@@ -49,7 +49,7 @@ LITE = Plan(
         discriminator_width=0.125,
         r1_every=16,
         lpips="alex",
-        weights={"shape": 20.0, "id": 10.0, "seg": 60.0, "rec": 20.0, "cyc": 1.0, "lpips": 5.0, "adv": 0.5},
+        weights={"shape": 40.0, "id": 8.0, "seg": 60.0, "rec": 40.0, "cyc": 2.0, "lpips": 10.0, "adv": 1.0},
     ),
 )
 """What two processor cores learn in an hour or two from generated portraits."""

@@ -57,8 +57,10 @@ class Recogniser(nn.Module):
 
 
 def swapper(variant: Variant = "full") -> HifiFace:
-    torch.manual_seed(0)
     generator = Generator(Config(128, 1 / 16, variant, LAYOUT)).eval().requires_grad_(False)
+    made = torch.Generator().manual_seed(0)
+    for values in generator.parameters():  # styles begin at zero, where no identity would be seen
+        values.normal_(std=values[0].numel() ** -0.5 if values.ndim > 1 else 0.5, generator=made)
     card = SwapperCard(f"hififace-{variant}", "", CROP, CROP)
     return HifiFace(card, generator, SidExtractor(FaceModel(), Recogniser()))
 

@@ -43,18 +43,17 @@ def test_differences_are_sorted_and_belong_to_their_pairs(run) -> None:
 
 
 def test_shares_count_strictly_lower_samples(run) -> None:
-    found = shape_study.shares(shape_study.compare(run, "hififace", "faceswap")).table.set_index("group")
-    assert list(found["n"]) == [8, 4, 2] and list(found["lower"]) == [5, 4, 2]
-    assert found.loc["all", "share"] == 5 / 8
-    assert (found.loc["all", "low"], found.loc["all", "high"]) == wilson(5, 8)
-    assert found.loc["top half", "from"] == 4.5 and found.loc["top quarter", "from"] == 6.25
+    everyone, half, quarter = shape_study.shares(shape_study.compare(run, "hififace", "faceswap"))
+    assert everyone == ("all", 1.0, 8, 5, 5 / 8, *wilson(5, 8))
+    assert half == ("top half", 4.5, 4, 4, 1.0, *wilson(4, 4))
+    assert quarter == ("top quarter", 6.25, 2, 2, 1.0, *wilson(2, 2))
 
 
 def test_swapped_methods_give_the_mirror_image(run) -> None:
     there, back = (shape_study.compare(run, *names) for names in (("hififace", "faceswap"), ("faceswap", "hififace")))
     np.testing.assert_array_equal(there.table["difference"], -back.table["difference"][::-1])
     # One sample is alike and counts for neither.
-    assert shape_study.shares(there).table["lower"][0] + shape_study.shares(back).table["lower"][0] == 7
+    assert shape_study.shares(there)[0].lower + shape_study.shares(back)[0].lower == 7
 
 
 def test_pairs_that_one_method_failed_on_are_left_out_and_named(run) -> None:
@@ -73,6 +72,8 @@ def test_files_hold_what_was_found(run, tmp_path) -> None:
         *("shape.csv", "shape.json", "shape_shares.csv", "shape_shares.json", "shape.png", "shape.pdf")
     }
     pd.testing.assert_frame_equal(pd.read_csv(out / "shape.csv", engine="python"), made.table)
+    found = pd.read_csv(out / "shape_shares.csv", engine="python")
+    assert [shape_study.Share(*row) for row in found.itertuples(index=False, name=None)] == shape_study.shares(made)
     with Image.open(out / "shape.png") as image:
         assert image.info["hifibench:run"] == finished_run.RUN["run_id"]
         assert "XML:com.adobe.xmp" not in image.info  # no generated face is seen in it

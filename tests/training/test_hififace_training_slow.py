@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,16 +12,14 @@ import pytest
 import tiny_hififace
 import torch
 from test_processes import launch
-from tiny_hififace import rows, tiny_plan, train, write_portraits
+from tiny_hififace import SHARED, made, rows, tiny_plan, train, write_portraits
 from torch import Tensor
 
 from hifibench.hififace.blocks import fuse_norms
 from hifibench.hififace.config import TDDFA, Config
 from hifibench.hififace.generator import Generator
-from hifibench.hififace.plugins import full
 from hifibench.hififace.presets import presets
 from hifibench.training import memory
-from hifibench.training.contract import Plan, Trainable
 
 pytestmark = pytest.mark.slow
 
@@ -31,27 +30,24 @@ def portraits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_portraits(tmp_path_factory.mktemp("portraits"), 32)
 
 
-def make(plan: Plan) -> Trainable:
-    assert full.training is not None
-    return full.training().make(plan, "cpu")
-
-
 def test_two_processes_agree_with_one_on_the_same_global_batch(portraits: Path, tmp_path: Path) -> None:
-    steps = 4
-    plan = tiny_plan(batch=2, steps=steps)
-    launch(tiny_hififace.__file__, ["train", str(portraits), str(tmp_path / "two"), "2", str(steps)])
-    loop = train(portraits, tmp_path / "one", plan)
+    launch(tiny_hififace.__file__, ["train", str(portraits), str(tmp_path / "two")])
+    loop = train(portraits, tmp_path / "one", SHARED)
     for one, two in zip(rows(tmp_path / "one"), rows(tmp_path / "two"), strict=True):
         assert one.keys() == two.keys()
         for name in one.keys() - {"images_per_s", "waited"}:
-            assert two[name] == pytest.approx(one[name], rel=5e-3, abs=1e-4), (name, one["step"])
+            assert two[name] == pytest.approx(one[name], rel=1e-3, abs=1e-5), (name, one["step"])
     [file] = (tmp_path / "two" / "checkpoints").iterdir()
     ended = torch.load(file, weights_only=True)["networks"]
-    for network, live in loop.method.networks.items():
-        lr = plan.optimisers[network].lr
-        apart = torch.cat([(value - ended[network][key]).abs().flatten() for key, value in live.state_dict().items()])
-        # Adam moves every weight by about the rate in its first steps, whichever sign a gradient near zero has.
-        assert float(apart.median()) < 0.01 * lr and float(apart.max()) < 2 * steps * lr
+    begun = made(SHARED)
+    for name, network in loop.method.networks.items():
+        start = flat(begun.networks[name].state_dict())
+        one, two = flat(network.state_dict()) - start, flat(ended[name]) - start
+        assert float((one - two).norm() / one.norm()) < 0.05
+
+
+def flat(weights: Mapping[str, Tensor]) -> Tensor:
+    return torch.cat([one.double().flatten() for one in weights.values()])
 
 
 def test_200_steps_lower_every_loss_that_should_fall(portraits: Path, tmp_path: Path) -> None:
@@ -65,7 +61,7 @@ def test_200_steps_lower_every_loss_that_should_fall(portraits: Path, tmp_path: 
 
 def test_a_step_of_the_papers_size_runs_on_a_processor(portraits: Path) -> None:
     plan = replace(presets("full")["paper-256"], batch=1)
-    method = make(plan)
+    method = made(plan)
     pair = memory._random_pairs(plan.size, 1, torch.device("cpu"))
     optimisers = {turn: torch.optim.Adam(network.parameters()) for turn, network in method.networks.items()}
     begin = time.perf_counter()
@@ -77,12 +73,12 @@ def test_a_step_of_the_papers_size_runs_on_a_processor(portraits: Path) -> None:
         optimisers[turn].step()
         moved = [not torch.equal(*both) for both in zip(before, method.networks[turn].parameters(), strict=True)]
         assert all(moved)
-    assert time.process_time() and time.perf_counter() - begin < 60
+    assert time.perf_counter() - begin < 60
 
 
 def test_the_512_preset_has_one_more_block_and_its_memory_is_estimated() -> None:
     plans = [presets("full")[name] for name in ("paper-256", "paper-512")]
-    methods = [make(plan) for plan in plans]
+    methods = [made(plan) for plan in plans]
     smaller, larger = (method.networks["generator"] for method in methods)
     assert len(larger.f_up) == len(smaller.f_up) + 1
     needs = [memory.need(method, plan) for method, plan in zip(methods, plans, strict=True)]

@@ -27,7 +27,7 @@ from hifibench.hififace.method import HifiFaceTraining
 from hifibench.hififace.plugins import plugins
 from hifibench.hififace.presets import presets
 from hifibench.training import memory
-from hifibench.training.contract import Plan
+from hifibench.training.contract import Optimiser, Plan, Trainable
 from hifibench.training.log import Log
 from hifibench.training.loop import Loop, Progress, accelerator
 from hifibench.training.settings import Settings
@@ -38,6 +38,11 @@ def tiny_plan(variant: Variant = "full", width: float = 1 / 16, **changes: Any) 
     lite = presets(variant)["lite"]
     method = {**lite.method, "width": width, "discriminator_width": width}
     return replace(lite, **{"precision": "fp32", "method": method} | changes)
+
+
+# With a small rate: Adam's first steps turn the sign of a gradient near zero, which is chance, into a whole step.
+SHARED = tiny_plan(batch=2, steps=4, optimisers=dict.fromkeys(("generator", "discriminator"), Optimiser(lr=1e-5)))
+"""What several processes are compared by."""
 
 
 def make(plan: Plan, extractor: SidExtractor, perceptual: nn.Module) -> HifiFaceTraining:
@@ -72,15 +77,19 @@ class Rows(Progress):
         self._log.row(step, values)
 
 
+def made(plan: Plan) -> Trainable:
+    """The method as the plugin makes it, always with the same weights."""
+    training = plugins[plan.method["variant"]].training
+    assert training is not None
+    torch.manual_seed(0)
+    return training().make(plan, "cpu")
+
+
 def train(data: Path, folder: Path, plan: Plan) -> Loop:
     """Train with a row per step."""
     machine = accelerator(plan, "cpu")
-    torch.manual_seed(0)
-    training = plugins[plan.method["variant"]].training
-    assert training is not None
-    method = training().make(plan, "cpu")
     settings = Settings(save_every=plan.steps, log_every=1, compile=False)
-    loop = Loop(method, plan, PreparedFaces(data), folder, 0, machine, settings)
+    loop = Loop(made(plan), plan, PreparedFaces(data), folder, 0, machine, settings)
     loop.run(Rows(folder) if machine.is_main_process else None)
     return loop
 
@@ -94,9 +103,7 @@ def rows(folder: Path) -> list[dict[str, float]]:
 def measure_peak(preset: str, batch: int) -> None:
     """Print what two steps need by `hifibench.training.memory`, and what they took, in bytes."""
     plan = replace(presets("full")[preset], batch=batch)
-    training = plugins["full"].training
-    assert training is not None
-    method = training().make(plan, "cpu")
+    method = made(plan)
     need = memory.need(method, plan).more(batch)
     optimisers = {turn: torch.optim.Adam(network.parameters()) for turn, network in method.networks.items()}
     pairs = memory._random_pairs(plan.size, batch, torch.device("cpu"))
@@ -116,7 +123,7 @@ def measure_peak(preset: str, batch: int) -> None:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     match sys.argv[1:]:
-        case ["train", data, folder, batch, steps]:
-            train(Path(data), Path(folder), tiny_plan(batch=int(batch), steps=int(steps)))
+        case ["train", data, folder]:
+            train(Path(data), Path(folder), SHARED)
         case ["peak", preset, batch]:
             measure_peak(preset, int(batch))
