@@ -41,6 +41,8 @@ class HifiFaceTraining:
         extractor: the frozen networks F_3d and F_id.
         perceptual: LPIPS of two batches in [0, 1], ``(B,)``.
         weights: of the losses.
+        first_weights: of the losses in the first steps.
+        first_steps: how many these are.
         discriminator_width: channels of D relative to StarGAN v2's.
         r1: gamma of the gradient penalty.
         r1_every: steps from one penalty to the next; it is weighted by as much (Karras et al., CVPR 2020, "lazy
@@ -57,13 +59,16 @@ class HifiFaceTraining:
         extractor: SidExtractor,
         perceptual: nn.Module,
         weights: paper.Weights,
+        first_weights: paper.Weights | None = None,
+        first_steps: int = 0,
         discriminator_width: float = 1.0,
         r1: float = 1.0,
         r1_every: int = 1,
         teachers: Mapping[str, str] | None = None,
         device: str = "cpu",
     ) -> None:
-        self.config, self.weights, self.r1, self.r1_every = config, weights, r1, r1_every
+        self.config, self.r1, self.r1_every = config, r1, r1_every
+        self.weights, self._first_weights, self._first_steps = weights, first_weights or weights, first_steps
         self.crop = Crop(TEMPLATE, config.size)
         generator = Generator(config)
         discriminator = Discriminator(replace(config, width=discriminator_width))
@@ -83,7 +88,7 @@ class HifiFaceTraining:
     def losses(self, turn: str, batch: Batch, step: int) -> Losses:
         """See `hifibench.training.contract.Trainable`."""
         if turn == "generator":
-            return self._of_generator(batch)
+            return self._of_generator(batch, self._first_weights if step < self._first_steps else self.weights)
         return self._of_discriminator(batch, step)
 
     @torch.no_grad()
@@ -116,7 +121,7 @@ class HifiFaceTraining:
         )
         return _Seen(of_source, of_target, v_id[:count], v_id[count:])
 
-    def _of_generator(self, batch: Batch) -> Losses:
+    def _of_generator(self, batch: Batch, weights: paper.Weights) -> Losses:
         discriminator = self.networks["discriminator"].requires_grad_(False)
         seen = self._look(batch.source, batch.target)
         c_fuse = fuse(seen.source.coefficients, seen.target.coefficients)
@@ -144,7 +149,7 @@ class HifiFaceTraining:
         c_back = fuse(seen.target.coefficients, type(c_fuse)(*(part.detach() for part in of_result.coefficients)))
         parts["cyc"] = paper.loss_cyc(batch.target, self._generate(made.i_r, c_back, seen.v_target).i_r)
 
-        total = sum((getattr(self.weights, name) * value for name, value in parts.items()), torch.zeros(()))
+        total = sum((getattr(weights, name) * value for name, value in parts.items()), torch.zeros(()))
         face = batch.mask.sum().clamp_min(1)
         self._healthy = {
             "mask_in_face": (made.m_r.detach() * batch.mask).sum() / face,

@@ -138,11 +138,13 @@ def _make(plan: Plan, device: str) -> Trainable:
         _extractor(teachers, device),
         lpips_module(chosen["lpips"]),
         Weights(**chosen["weights"]),
-        chosen["discriminator_width"],
-        chosen["r1"],
-        chosen["r1_every"],
-        teachers,
-        device,
+        first_weights=Weights(**{**chosen["weights"], **chosen["first_weights"]}),
+        first_steps=chosen["first_steps"],
+        discriminator_width=chosen["discriminator_width"],
+        r1=chosen["r1"],
+        r1_every=chosen["r1_every"],
+        teachers=teachers,
+        device=device,
     )
 
 

@@ -11,6 +11,7 @@ exactly.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
@@ -113,6 +114,8 @@ class Loop:
         """
         progress = progress or Progress()
         if self.settings.compile:
+            # The compiler warns of every toolkit that it does not find and does not need.
+            logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
             self.method.compile()
         batches = self._batches()
         saved = marked = self.step

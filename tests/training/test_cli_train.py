@@ -1,4 +1,4 @@
-"""``hifibench train`` as a user meets it: bad input is told before the first step, and a short training runs through."""
+"""``hifibench train`` as a user meets it: bad input is told before the first step, a short training runs through."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
-from tiny_hififace import make, tiny_plan
+from tiny_hififace import WEIGHTS, tiny_plan, with_teachers
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,6 +19,7 @@ from hifibench.hififace.config import Variant
 from hifibench.hififace.extractor import ID_CROP, SidExtractor, TddfaModel
 from hifibench.hififace.generator import Generated
 from hifibench.hififace.identity import Coefficients, v_sid
+from hifibench.hififace.losses import Weights
 from hifibench.hififace.method import HifiFaceTraining
 from hifibench.training.contract import Batch
 
@@ -57,10 +58,10 @@ def method(extractor: SidExtractor, perceptual: nn.Module) -> HifiFaceTraining:
     return seeded("full", extractor, perceptual)
 
 
-def seeded(variant: Variant, extractor: SidExtractor, perceptual: nn.Module) -> HifiFaceTraining:
+def seeded(variant: Variant, extractor: SidExtractor, perceptual: nn.Module, **changes: Any) -> HifiFaceTraining:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return make(tiny_plan(variant), extractor, perceptual)
+        return with_teachers(tiny_plan(variant), extractor, perceptual, **changes)
 
 
 def gradients(network: nn.Module) -> Iterator[tuple[str, float]]:
@@ -119,8 +120,7 @@ def test_losses_are_those_of_the_paper_computed_one_by_one(
     assert losses.parts.keys() == expected.keys()
     for name, value in expected.items():
         assert float(losses.parts[name]) == pytest.approx(float(value), rel=1e-4, abs=1e-6), name
-    weights = tiny_plan().method["weights"]
-    total = sum(weights[name] * float(value) for name, value in expected.items())
+    total = sum(WEIGHTS[name] * float(value) for name, value in expected.items())
     assert losses.total.item() == pytest.approx(total, rel=1e-4)
     inside = (made.m_r * batch.mask).sum() / batch.mask.sum()
     outside = (made.m_r * (1 - batch.mask)).sum() / (1 - batch.mask).sum()
@@ -153,6 +153,17 @@ def test_rec_is_zero_where_no_pair_is_of_one_person(method: HifiFaceTraining, ba
     for same, zero in (([False, False], True), ([False, True], False)):
         losses = method.losses("generator", batch._replace(same=torch.tensor(same)), 0)
         assert (float(losses.parts["rec"]) == 0) == zero
+
+
+def test_the_first_steps_have_weights_of_their_own(
+    extractor: SidExtractor, perceptual: nn.Module, batch: Batch
+) -> None:
+    alone = Weights(shape=0, id=0, seg=3, rec=0, cyc=0, lpips=0, adv=0)
+    method = seeded("full", extractor, perceptual, first_weights=alone, first_steps=2)
+    for step in (0, 1, 2):
+        losses = method.losses("generator", batch, step)
+        expected = sum((alone._asdict() if step < 2 else WEIGHTS)[name] * losses.parts[name] for name in WEIGHTS)
+        assert losses.total.item() == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_the_discriminator_answers_the_generator(method: HifiFaceTraining, batch: Batch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import resource
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,8 +19,10 @@ from hifibench.data.face_crops import Cropping
 from hifibench.data.originals import PortraitSource
 from hifibench.data.prepare import prepare
 from hifibench.data.prepared import PreparedFaces
-from hifibench.hififace.config import Variant
+from hifibench.hififace.blocks import fuse_norms
+from hifibench.hififace.config import TDDFA, Config, Variant
 from hifibench.hififace.extractor import SidExtractor
+from hifibench.hififace.generator import Generator
 from hifibench.hififace.losses import Weights
 from hifibench.hififace.method import HifiFaceTraining
 from hifibench.hififace.plugins import plugins
@@ -34,31 +35,27 @@ from hifibench.training.settings import Settings
 
 
 def tiny_plan(variant: Variant = "full", width: float = 1 / 16, **changes: Any) -> Plan:
-    """``lite``, narrower and in float32."""
+    """``lite``, narrower and in float32; with settings of its own where those of ``lite`` are matters of taste."""
     lite = presets(variant)["lite"]
-    method = {**lite.method, "width": width, "discriminator_width": width}
-    return replace(lite, **{"precision": "fp32", "method": method} | changes)
+    rates = dict.fromkeys(("generator", "discriminator"), Optimiser(lr=4e-4))
+    method = {**lite.method, "width": width, "discriminator_width": width, "weights": WEIGHTS, "first_steps": 0}
+    fixed = {"precision": "fp32", "same_identity": 0.5, "batch": 2, "steps": 4, "optimisers": rates, "method": method}
+    return replace(lite, **fixed | changes)
 
+
+WEIGHTS = {"shape": 20.0, "id": 10.0, "seg": 60.0, "rec": 20.0, "cyc": 1.0, "lpips": 5.0, "adv": 0.5}
 
 # With a small rate: Adam's first steps turn the sign of a gradient near zero, which is chance, into a whole step.
-SHARED = tiny_plan(batch=2, steps=4, optimisers=dict.fromkeys(("generator", "discriminator"), Optimiser(lr=1e-5)))
+SHARED = tiny_plan(optimisers=dict.fromkeys(("generator", "discriminator"), Optimiser(lr=1e-5)))
 """What several processes are compared by."""
 
 
-def make(plan: Plan, extractor: SidExtractor, perceptual: nn.Module) -> HifiFaceTraining:
+def with_teachers(plan: Plan, extractor: SidExtractor, perceptual: nn.Module, **changes: Any) -> HifiFaceTraining:
     """As the plugin makes it, but with teachers that are loaded already."""
-    chosen: Mapping[str, Any] = plan.method
-    from hifibench.hififace.plugins import _config
-
-    return HifiFaceTraining(
-        _config(plan),
-        extractor,
-        perceptual,
-        Weights(**chosen["weights"]),
-        chosen["discriminator_width"],
-        chosen["r1"],
-        chosen["r1_every"],
-    )
+    chosen = plan.method
+    config = Config(plan.size, chosen["width"], chosen["variant"], TDDFA)
+    given = {name: chosen[name] for name in ("discriminator_width", "r1", "r1_every")}
+    return HifiFaceTraining(config, extractor, perceptual, Weights(**chosen["weights"]), **given | changes)
 
 
 def write_portraits(folder: Path, people: int) -> Path:
@@ -116,8 +113,31 @@ def measure_peak(preset: str, batch: int) -> None:
             optimisers[turn].zero_grad()
             total.backward()
             optimisers[turn].step()
-    took = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    # Not getrusage: its peak is inherited from the parent across fork and exec.
+    [peak] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    took = int(peak.split()[1]) * 1024 - before
     print(json.dumps({"need": need, "took": took}))
+
+
+def compare_fused_norms() -> None:
+    """Print by how much fused norms change the image, and each gradient relative to its largest entry."""
+    torch.manual_seed(0)
+    config = Config(size=128, width=1 / 16, face_model=TDDFA)
+    plain, fused = Generator(config), Generator(config)
+    fused.load_state_dict(plain.state_dict())
+    fused.to(memory_format=torch.channels_last)
+    fuse_norms(fused)
+    target, v_sid = torch.rand(2, 3, 128, 128), torch.randn(2, config.style_dim)
+    seen = []
+    for generator in (plain, fused):
+        made = generator(target, v_sid)
+        ((made.i_r - 0.5).square().mean() + made.i_low.square().mean() + made.m_low.mean()).backward()
+        seen.append((made.i_r.detach(), {name: one.grad for name, one in generator.named_parameters()}))
+    (image, gradients), (other, others) = seen
+    changes = {
+        name: float((one - others[name]).abs().max() / (one.abs().max() + 1e-2)) for name, one in gradients.items()
+    }
+    print(json.dumps({"image": float((image - other).abs().max()), "gradients": changes}))
 
 
 if __name__ == "__main__":
@@ -127,3 +147,5 @@ if __name__ == "__main__":
             train(Path(data), Path(folder), SHARED)
         case ["peak", preset, batch]:
             measure_peak(preset, int(batch))
+        case ["fused"]:
+            compare_fused_norms()
