@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hifibench.contracts import Crop, Swapper, SwapperCard, SwapperPlugin
+from hifibench.errors import MissingError
 from hifibench.hififace import teacher_files
 from hifibench.hififace.config import Config, Variant
 from hifibench.hififace.counts import count
@@ -69,6 +70,11 @@ def _load(card: SwapperCard, file: Path, teachers: Mapping[str, str], device: st
     from hifibench.hififace import weights
     from hifibench.hififace.swapper import HifiFace
 
+    if file.parent == TRAINED and not file.is_file():
+        raise MissingError(
+            f"No trained weights of {card.name} come with this version. Train it with 'hifibench train {card.name} "
+            "--preset lite', and run the suite with --weights NAME=FILE."
+        )
     return HifiFace(card, weights.load(file, device), _extractor(teachers, device))
 
 

@@ -168,3 +168,9 @@ def test_weights_trained_with_an_absent_teacher_say_which(generator: Generator, 
     weights.save(generator, {**SAID, "teachers": {"shape_model": "3ddfa", "recogniser_file": "ab" * 32}}, path)
     with pytest.raises(MissingError, match="abababab"):
         open_weights("mine", path)
+
+
+def test_a_variant_without_weights_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "TRAINED", tmp_path)
+    with pytest.raises(MissingError, match="hifibench train hififace-bare --preset lite"):
+        plugins._load(plugins.bare.card, plugins.weights_file("bare"), {}, "cpu")
