@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-MARGIN = 1.3
+MARGIN = 1.35
 """Peak of a real step over what is counted: gradients on their way back, work space, what the allocator cannot use.
 
-On a processor 1.16 (``paper-256``, one pair) to 1.29 (``lite``, 4 and 12 pairs) was measured, by the largest resident
-size of a process over two steps of every turn.
+On a processor 1.18 and 1.26 (``paper-256``, one pair and two) to 1.26-1.31 (``lite``, 2 to 12 pairs) were measured, by
+the largest resident size of a process over two steps; not measured on GPUs.
 """
 
 

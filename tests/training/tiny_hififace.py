@@ -101,7 +101,6 @@ def measure_peak(preset: str, batch: int) -> None:
     """Print what two steps need by `hifibench.training.memory`, and what they took, in bytes."""
     plan = replace(presets("full")[preset], batch=batch)
     method = made(plan)
-    need = memory.need(method, plan).more(batch)
     optimisers = {turn: torch.optim.Adam(network.parameters()) for turn, network in method.networks.items()}
     pairs = memory._random_pairs(plan.size, batch, torch.device("cpu"))
     before = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -116,7 +115,8 @@ def measure_peak(preset: str, batch: int) -> None:
     # Not getrusage: its peak is inherited from the parent across fork and exec.
     [peak] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     took = int(peak.split()[1]) * 1024 - before
-    print(json.dumps({"need": need, "took": took}))
+    # Afterwards: the steps would find the memory that a trial before them had used.
+    print(json.dumps({"need": memory.need(method, plan).more(batch), "took": took}))
 
 
 def compare_fused_norms() -> None:
