@@ -6,22 +6,19 @@ import inspect
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from hifibench import registry, suite
+from hifibench.commands_train import trainable, trainer
 from hifibench.contracts import Crop, SwapperPlugin
 from hifibench.device import choose
 from hifibench.errors import HifibenchError, InterruptedRunError, UsageError
 from hifibench.needs import of_suite
 from hifibench.records import Cost
 from hifibench.suite import FileData, Suite
-
-if TYPE_CHECKING:
-    from hifibench.training.contract import TrainerPlugin
 
 
 def load_suite(name: str, pairs: Path | None, methods: str | None) -> Suite:
@@ -88,12 +85,9 @@ def add_weights(words: str) -> str:
 def open_weights(name: str, file: Path) -> SwapperPlugin:
     """Exported weights as a method, by whichever method's training wrote them."""
     refusals = []
-    for method in registry.swappers.names():
-        training = registry.swappers.get(method).training
-        if training is None:
-            continue
+    for method in trainable():
         try:
-            return training().open(name, file)
+            return trainer(method).open(name, file)
         except UsageError as error:
             refusals.append(str(error))
     raise UsageError("; ".join(dict.fromkeys(refusals)))
@@ -174,22 +168,15 @@ def _method_row(name: str) -> tuple[str, ...]:
 
 
 def _preset_names() -> list[str]:
-    able = (name for name in registry.swappers.names() if registry.swappers.get(name).training is not None)
-    return [f"{name} --preset {preset}" for name in able for preset in _trainer(name).presets]
+    return [f"{name} --preset {preset}" for name in trainable() for preset in trainer(name).presets]
 
 
 def _preset_row(words: str) -> tuple[str, ...]:
     name, _, preset = words.split()
-    trainer = _trainer(name)
-    plan = trainer.presets[preset]
+    training = trainer(name)
+    plan = training.presets[preset]
     schedule = f"{plan.batch} x {plan.steps:,}"
-    return str(plan.size), schedule, *_cost_words(partial(trainer.count, plan)), plan.precision
-
-
-def _trainer(name: str) -> TrainerPlugin:
-    training = registry.swappers.get(name).training
-    assert training is not None
-    return training()
+    return str(plan.size), schedule, *_cost_words(partial(training.count, plan)), plan.precision
 
 
 def _cost_words(count: Callable[[], Cost] | None) -> tuple[str, str]:

@@ -33,7 +33,7 @@ def train_method(
     quiet: bool,
 ) -> None:
     """``hifibench train``."""
-    plugin = _trainer(name)
+    plugin = trainer(name)
     if preset not in plugin.presets:
         raise UsageError(
             f"{name} has no preset {preset!r}.{did_you_mean(preset, list(plugin.presets))} "
@@ -63,11 +63,20 @@ def train_method(
     Console().print(f"Weights: {weights}", highlight=False, soft_wrap=True, markup=False)
 
 
-def _trainer(name: str) -> TrainerPlugin:
+def trainable() -> list[str]:
+    """Names of the methods that can be trained."""
+    return [name for name in registry.swappers.names() if registry.swappers.get(name).training is not None]
+
+
+def trainer(name: str) -> TrainerPlugin:
+    """How a method is trained.
+
+    Raises:
+        UsageError: there is no such method, or it cannot be trained.
+    """
     plugin = registry.swappers.get(name)
     if plugin.training is None:
-        able = [one for one in registry.swappers.names() if registry.swappers.get(one).training is not None]
-        raise UsageError(f"{name} cannot be trained; {', '.join(able)} can.")
+        raise UsageError(f"{name} cannot be trained; {', '.join(trainable())} can.")
     return plugin.training()
 
 

@@ -47,7 +47,8 @@ class HifiFaceTraining:
         r1: gamma of the gradient penalty.
         r1_every: steps from one penalty to the next; it is weighted by as much (Karras et al., CVPR 2020, "lazy
             regularisation").
-        teachers: what the extractor was made of, hashes of the user's files included (`plugins.Teachers`).
+        feather: width of M_tar's soft edge, in parts of the image's side (`hifibench.hififace.losses.feathered`).
+        teachers: what the extractor was made of, hashes of the user's files included.
         device: where the networks live.
     """
 
@@ -64,11 +65,13 @@ class HifiFaceTraining:
         discriminator_width: float = 1.0,
         r1: float = 1.0,
         r1_every: int = 1,
+        feather: float = 0.0,
         teachers: Mapping[str, str] | None = None,
         device: str = "cpu",
     ) -> None:
         self.config, self.r1, self.r1_every = config, r1, r1_every
         self.weights, self._first_weights, self._first_steps = weights, first_weights or weights, first_steps
+        self._ramp = round(feather * config.size)
         self.crop = Crop(TEMPLATE, config.size)
         generator = Generator(config)
         discriminator = Discriminator(replace(config, width=discriminator_width))
@@ -140,7 +143,7 @@ class HifiFaceTraining:
             model.landmarks(*of_result),
             self._extractor.landmarks(made.i_low, low_crop),
         )
-        parts["seg"] = paper.loss_seg(batch.mask, made.m_low, made.m_r)
+        parts["seg"] = paper.loss_seg(paper.feathered(batch.mask, self._ramp), made.m_low, made.m_r)
         parts["rec"] = paper.loss_rec(made.i_r, made.i_low, batch.target, batch.same)
         parts["lpips"] = self._perceptual(made.i_r, batch.target).mean()
         parts["adv"] = paper.loss_adv_g(discriminator(made.i_r))

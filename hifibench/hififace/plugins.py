@@ -60,8 +60,8 @@ def _card(variant: Variant) -> SwapperCard:
         licence="code Apache-2.0; weights: research only, as their teachers and training images",
         assets=_TEACHERS,
         trained_with=("w600k", "3ddfa"),
-        limits="128 pixels, so swaps are soft on large faces; trained for hours on two processor cores and generated "
-        "portraits, where the paper had days on four GPUs and photographs.",
+        limits="128 pixels, so swaps are soft on large faces; trained for under an hour on two processor cores, on "
+        "generated portraits, where the paper had days on four GPUs and photographs.",
         weights=hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "",
     )
 
@@ -149,6 +149,7 @@ def _make(plan: Plan, device: str) -> Trainable:
         discriminator_width=chosen["discriminator_width"],
         r1=chosen["r1"],
         r1_every=chosen["r1_every"],
+        feather=chosen["feather"],
         teachers=teachers,
         device=device,
     )

@@ -70,19 +70,19 @@ def needed(method: Trainable, plan: Plan, batch_share: int) -> int:
     return need(method, plan).total(batch_share)
 
 
-def check(method: Trainable, plan: Plan, device: str, processes: int) -> None:
+def check(method: Trainable, plan: Plan, device: str, processes: int, free: int) -> None:
     """Compare what a training needs with what is free.
 
     Args:
-        method: just made: nothing but its weights is in memory yet.
+        method: see `needed`.
         plan: with the batch over all processes.
         device: ``cpu``, ``cuda`` or ``cuda:N``; processes on a processor share its memory, GPUs have theirs.
         processes: among which the batch is shared out evenly.
+        free: bytes that were free when nothing but the method's weights was in memory (`free_bytes`).
 
     Raises:
         UsageError: it does not fit; says what is needed, what is free and which batch would fit.
     """
-    free = free_bytes(device)
     if device == "cpu":
         free //= int(os.environ.get("LOCAL_WORLD_SIZE", processes))
     share = plan.batch // processes

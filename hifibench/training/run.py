@@ -115,13 +115,16 @@ def train(
     from hifibench.training.log import Log
     from hifibench.training.loop import Loop, accelerator
     from hifibench.training.show import Recorder, shown
+    from hifibench.version import commit
 
-    faces = PreparedFaces(data)
+    code, faces = commit(), PreparedFaces(data)
     machine = accelerator(plan, device)
     torch.manual_seed(seed)
     method = plugin.make(plan, str(machine.device))
+    # The loop makes the averaged weights and reads a checkpoint's moments, which are part of the need.
+    free = memory.free_bytes(str(machine.device))
     loop = Loop(method, plan, faces, out, seed, machine, settings)
-    memory.check(method, plan, str(machine.device), machine.num_processes)
+    memory.check(method, plan, str(machine.device), machine.num_processes, free)
     main = machine.is_main_process
     if loop.step and main:
         reporter.say(f"Going on after step {loop.step:,} of {plan.steps:,}.")
@@ -134,7 +137,8 @@ def train(
                 log.close()
     weights = out / f"{name}.safetensors"
     if main:
-        plugin.export(loop.exported, card(name, plan, loop, faces.description, machine.num_processes), weights)
+        said = card(name, plan, loop, faces.description, machine.num_processes)
+        plugin.export(loop.exported, said | {"commit": code}, weights)
     machine.wait_for_everyone()
     return weights
 
@@ -144,7 +148,6 @@ def card(name: str, plan: Plan, loop: Loop, data: Mapping[str, Any], processes: 
     import torch
 
     from hifibench import __version__
-    from hifibench.version import commit
 
     return {
         "method": name,
@@ -161,7 +164,6 @@ def card(name: str, plan: Plan, loop: Loop, data: Mapping[str, Any], processes: 
         "hours": round(loop.seconds / 3600, 2),
         "losses": {key: float(f"{value:.4g}") for key, value in loop.last_row.items()},
         "version": __version__,
-        "commit": commit(),
         "torch": torch.__version__,
         "date": time.strftime("%Y-%m-%d"),
         "licence": "research only: its teachers and its training images are",

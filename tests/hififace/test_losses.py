@@ -108,3 +108,13 @@ def test_coefficients_of_another_face_model_are_refused() -> None:
 def test_interpolation_moves_identity_alone() -> None:
     between = interpolate(coefficients(1), coefficients(3), 0.5, 0.5)
     assert [float(part.mean()) for part in between] == [2, 3, 3]
+
+
+def test_a_feathered_mask_rises_from_the_edge_inwards() -> None:
+    mask = torch.zeros(1, 1, 32, 32)
+    mask[..., 8:] = 1
+    soft = losses.feathered(mask, ramp=4)
+    assert torch.equal(soft[0, 0, 16], soft[0, 0, 3]), "the frame's edge is no edge of the mask"
+    expected = [0.0] * 8 + [1 / 9, 3 / 9, 5 / 9, 7 / 9] + [1.0] * 20
+    torch.testing.assert_close(soft[0, 0, 16], torch.tensor(expected))
+    assert losses.feathered(mask, ramp=0) is mask

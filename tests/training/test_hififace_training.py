@@ -19,7 +19,7 @@ from hifibench.hififace.config import Variant
 from hifibench.hififace.extractor import ID_CROP, SidExtractor, TddfaModel
 from hifibench.hififace.generator import Generated
 from hifibench.hififace.identity import Coefficients, v_sid
-from hifibench.hififace.losses import Weights
+from hifibench.hififace.losses import Weights, feathered, loss_seg
 from hifibench.hififace.method import HifiFaceTraining
 from hifibench.training.contract import Batch
 
@@ -153,6 +153,16 @@ def test_rec_is_zero_where_no_pair_is_of_one_person(method: HifiFaceTraining, ba
     for same, zero in (([False, False], True), ([False, True], False)):
         losses = method.losses("generator", batch._replace(same=torch.tensor(same)), 0)
         assert (float(losses.parts["rec"]) == 0) == zero
+
+
+@torch.no_grad()
+def test_masks_are_drawn_to_the_feathered_mask(extractor: SidExtractor, perceptual: nn.Module, batch: Batch) -> None:
+    method = seeded("full", extractor, perceptual, feather=1 / 16)
+    found = method.losses("generator", batch, 0).parts["seg"]
+    made, _ = drawn(method, batch.source, batch.target, batch.target)
+    ramp = round(batch.mask.shape[-1] / 16)
+    assert ramp > 1
+    torch.testing.assert_close(found, loss_seg(feathered(batch.mask, ramp), made.m_low, made.m_r))
 
 
 def test_the_first_steps_have_weights_of_their_own(

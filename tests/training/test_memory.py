@@ -92,39 +92,39 @@ def test_the_trial_changes_nothing() -> None:
     assert all(one.grad is None for network in method.networks.values() for one in network.parameters())
 
 
-def test_what_fits_passes_and_what_does_not_is_told_which_batch_would(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fits_passes_and_what_does_not_is_told_which_batch_would() -> None:
     plan = replace(PLAN, batch=4096)
-    monkeypatch.setattr(memory, "free_bytes", lambda device: 20_000_000)
+    free = 20_000_000
     with pytest.raises(
         UsageError, match=r"preset tiny needs 0\.1 GB for a batch of 4096, and cpu has 0\.0 GB"
     ) as caught:
-        memory.check(Squares(), plan, "cpu", 1)
+        memory.check(Squares(), plan, "cpu", 1, free)
     batch = int(re.search(r"--batch (\d+) would fit", str(caught.value))[1])
     assert batch == int(20_000_000 / MARGIN / (FLOAT * 11 * PIXELS))  # little else counts
-    memory.check(Squares(), replace(plan, batch=batch), "cpu", 1)
+    memory.check(Squares(), replace(plan, batch=batch), "cpu", 1, free)
     with pytest.raises(UsageError, match=f"--batch {batch} would fit"):
-        memory.check(Squares(), replace(plan, batch=batch + 1), "cpu", 1)
+        memory.check(Squares(), replace(plan, batch=batch + 1), "cpu", 1, free)
 
 
-def test_processes_on_a_processor_share_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "free_bytes", lambda device: 20_000_000)
+def test_processes_on_a_processor_share_its_memory() -> None:
+    free = 20_000_000
     with pytest.raises(UsageError, match="in each of 4 processes") as caught:
-        memory.check(Squares(), replace(PLAN, batch=4096), "cpu", 4)
+        memory.check(Squares(), replace(PLAN, batch=4096), "cpu", 4, free)
     batch = int(re.search(r"--batch (\d+) would fit", str(caught.value))[1])
     assert batch % 4 == 0
-    memory.check(Squares(), replace(PLAN, batch=batch), "cpu", 4)
+    memory.check(Squares(), replace(PLAN, batch=batch), "cpu", 4, free)
     with pytest.raises(UsageError):
-        memory.check(Squares(), replace(PLAN, batch=batch + 4), "cpu", 4)
+        memory.check(Squares(), replace(PLAN, batch=batch + 4), "cpu", 4, free)
 
 
-def test_it_is_said_where_no_batch_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "free_bytes", lambda device: 1000)
+def test_it_is_said_where_no_batch_fits() -> None:
+    free = 1000
     with pytest.raises(UsageError, match="no batch would fit: take a smaller preset"):
-        memory.check(Squares(), PLAN, "cpu", 1)
+        memory.check(Squares(), PLAN, "cpu", 1, free)
 
 
 @pytest.mark.parametrize("keeps", [32, 0])
-def test_a_trial_that_does_not_fit_itself_is_given_up(monkeypatch: pytest.MonkeyPatch, keeps: int) -> None:
+def test_a_trial_that_does_not_fit_itself_is_given_up(keeps: int) -> None:
     reached = []
 
     class Large(Squares):
@@ -137,9 +137,9 @@ def test_a_trial_that_does_not_fit_itself_is_given_up(monkeypatch: pytest.Monkey
             reached.append(made)
             return Losses(made.sum(), {})
 
-    monkeypatch.setattr(memory, "free_bytes", lambda device: 30_000)
+    free = 30_000
     with pytest.raises(UsageError, match=r"needs more than 0\.0 GB for one pair alone.* no batch would fit"):
-        memory.check(Large(), PLAN, "cpu", 1)
+        memory.check(Large(), PLAN, "cpu", 1, free)
     assert not reached
 
 
