@@ -22,6 +22,13 @@ def test_the_demo_can_be_run() -> None:
     assert demo.data.kind == "portraits" and demo.data.pairs == 100
 
 
+def test_the_ablation_sets_all_variants_side_by_side_on_the_pairs_of_the_demo() -> None:
+    ablation = suite.load("ablation")
+    ablation.check()
+    assert ablation.methods == ("target-copy", *(f"hififace{end}" for end in ("", "-n3d", "-bare", "-blend", "-concat")))
+    assert ablation.data == suite.load("demo").data
+
+
 def test_a_suite_comes_from_a_file_too(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(GOOD)
     assert suite.load(str(tmp_path / "mine.yaml")).name == "mine"
@@ -69,8 +76,9 @@ def test_a_card_that_names_an_unknown_asset_is_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr(assets, "CATALOGUE", known)
     with pytest.raises(UsageError, match="names the asset 'scrfd-500m'"):
         needs.of_suite(suite.parse(GOOD, "test"))
-    ((name, said),) = doctor._suites()
-    assert name == "demo" and "cannot run" in said
+    told = dict(doctor._suites())
+    assert told.keys() == {"ablation", "demo"}
+    assert all("cannot run" in said for said in told.values())
 
 
 def test_an_unknown_suite_names_the_nearest_one() -> None:

@@ -2,4 +2,4 @@
 
 from pathlib import Path
 
-demo = Path(__file__).with_name("demo.yaml")
+demo, ablation = (Path(__file__).with_name(f"{name}.yaml") for name in ("demo", "ablation"))
