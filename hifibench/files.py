@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hifibench.errors import MissingError
+from hifibench.errors import MissingError, UsageError
 
 TEMPORARY = ".hifibench-"
 """How the names of temporary files and folders begin, so that what a killed process left is told from a user's."""
@@ -42,6 +42,31 @@ def atomic_write(path: Path, data: bytes | str) -> None:
     """Write ``data`` to ``path`` atomically; text as UTF-8."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+@contextmanager
+def held(lock: Path, busy: str) -> Iterator[None]:
+    """Hold a lock file against all other processes; whoever comes second is refused.
+
+    Args:
+        lock: the file, which stays behind: to remove it would let two processes hold two files of one name.
+        busy: what to say where another process holds it.
+
+    Raises:
+        UsageError: another process holds it.
+        MissingError: the folder cannot be written to.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        taken = FileLock(lock).acquire(timeout=0)
+    except Timeout as error:
+        raise UsageError(busy) from error
+    except OSError as error:
+        raise MissingError(_cannot_write(lock.parent, error)) from error
+    with taken:
+        yield
 
 
 def _cannot_write(path: Path, error: OSError) -> str:

@@ -25,7 +25,10 @@ def test_the_demo_can_be_run() -> None:
 def test_the_ablation_sets_all_variants_side_by_side_on_the_pairs_of_the_demo() -> None:
     ablation = suite.load("ablation")
     ablation.check()
-    assert ablation.methods == ("target-copy", *(f"hififace{end}" for end in ("", "-n3d", "-bare", "-blend", "-concat")))
+    assert ablation.methods == (
+        "target-copy",
+        *(f"hififace{end}" for end in ("", "-n3d", "-bare", "-blend", "-concat")),
+    )
     assert ablation.data == suite.load("demo").data
 
 

@@ -18,7 +18,7 @@ from hifibench.data.face_crops import Done, Dropped, Kept
 from hifibench.data.originals import Person
 from hifibench.data.prepared import CROPS, DESCRIPTION, DROPPED, INDEX, SCHEMA, read_description
 from hifibench.errors import MissingError, UsageError
-from hifibench.files import TEMPORARY, atomic_path, atomic_write
+from hifibench.files import TEMPORARY, atomic_path, atomic_write, held
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,25 +44,13 @@ class PreparedStore:
             UsageError: another process prepares it.
             MissingError: the folder cannot be written to.
         """
-        from filelock import FileLock, Timeout
-
-        path = self.root / _PARTS / ".lock"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path).acquire(timeout=0)
-        except Timeout as error:
-            raise UsageError(f"Another process prepares {self.root}; wait for it, or name another folder.") from error
-        except OSError as error:
-            raise MissingError(
-                f"Cannot write to {self.root}: {error.strerror or error}. Free some space, or name a folder that "
-                "can be written to."
-            ) from error
-        try:
-            with lock:
+        parts = self.root / _PARTS
+        with held(parts / ".lock", f"Another process prepares {self.root}; wait for it, or name another folder."):
+            try:
                 yield
-        finally:
-            if not any(self._parts()):
-                shutil.rmtree(path.parent, ignore_errors=True)
+            finally:
+                if not any(self._parts()):
+                    shutil.rmtree(parts, ignore_errors=True)
 
     def begin(self, settings: Mapping[str, Any], licence: str) -> None:
         """Note what the set is made with, or see that it is what it was begun with.

@@ -47,7 +47,8 @@ class HifiFaceTraining:
         r1: gamma of the gradient penalty.
         r1_every: steps from one penalty to the next; it is weighted by as much (Karras et al., CVPR 2020, "lazy
             regularisation").
-        feather: width of M_tar's soft edge, in parts of the image's side (`hifibench.hififace.losses.feathered`).
+        feather: width of M_tar's soft edge after the first steps, in parts of the image's side
+            (`hifibench.hififace.losses.feathered`).
         teachers: what the extractor was made of, hashes of the user's files included.
         device: where the networks live.
     """
@@ -91,7 +92,8 @@ class HifiFaceTraining:
     def losses(self, turn: str, batch: Batch, step: int) -> Losses:
         """See `hifibench.training.contract.Trainable`."""
         if turn == "generator":
-            return self._of_generator(batch, self._first_weights if step < self._first_steps else self.weights)
+            first = step < self._first_steps
+            return self._of_generator(batch, self._first_weights if first else self.weights, 0 if first else self._ramp)
         return self._of_discriminator(batch, step)
 
     @torch.no_grad()
@@ -124,7 +126,7 @@ class HifiFaceTraining:
         )
         return _Seen(of_source, of_target, v_id[:count], v_id[count:])
 
-    def _of_generator(self, batch: Batch, weights: paper.Weights) -> Losses:
+    def _of_generator(self, batch: Batch, weights: paper.Weights, ramp: int) -> Losses:
         discriminator = self.networks["discriminator"].requires_grad_(False)
         seen = self._look(batch.source, batch.target)
         c_fuse = fuse(seen.source.coefficients, seen.target.coefficients)
@@ -143,7 +145,7 @@ class HifiFaceTraining:
             model.landmarks(*of_result),
             self._extractor.landmarks(made.i_low, low_crop),
         )
-        parts["seg"] = paper.loss_seg(paper.feathered(batch.mask, self._ramp), made.m_low, made.m_r)
+        parts["seg"] = paper.loss_seg(paper.feathered(batch.mask, ramp), made.m_low, made.m_r)
         parts["rec"] = paper.loss_rec(made.i_r, made.i_low, batch.target, batch.same)
         parts["lpips"] = self._perceptual(made.i_r, batch.target).mean()
         parts["adv"] = paper.loss_adv_g(discriminator(made.i_r))

@@ -54,7 +54,7 @@ LITE = Plan(
         feather=1 / 16,
         lpips="alex",
         # Identity and mask first, which is quick; then what is the target's. All at once, the target's look wins
-        # early and identity is learned several times later.
+        # early and identity is learned several times later; so it is with masks that are soft from the start.
         first_steps=1200,
         first_weights={"shape": 20.0, "id": 10.0, "seg": 60.0, "rec": 20.0, "cyc": 1.0, "lpips": 5.0, "adv": 0.5},
         weights={"shape": 100.0, "id": 6.0, "seg": 60.0, "rec": 40.0, "cyc": 5.0, "lpips": 12.0, "adv": 1.0},

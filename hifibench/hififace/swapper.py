@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hifibench.contracts import SwapperCard
+from hifibench.errors import UsageError
 from hifibench.hififace.extractor import Sid, SidExtractor
 from hifibench.hififace.generator import Generated, Generator, blend
 from hifibench.hififace.identity import v_sid
@@ -26,9 +27,19 @@ class HifiFace:
         card: the card it is loaded under; its crop is the one the generator was trained with.
         generator: trained, on the device.
         extractor: the frozen networks it was trained with, on the same device.
+
+    Raises:
+        UsageError: the generator was made for another face model than the extractor's.
     """
 
     def __init__(self, card: SwapperCard, generator: Generator, extractor: SidExtractor) -> None:
+        needs, given = generator.config.face_model, extractor.face_model.layout
+        if needs != given:
+            raise UsageError(
+                f"The generator of {card.name} was made for a face model with {needs.identity} identity and "
+                f"{needs.expression} expression coefficients; the one that its card names has {given.identity} and "
+                f"{given.expression}."
+            )
         self._card = card
         self.generator = generator
         self.extractor = extractor

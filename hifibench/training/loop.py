@@ -282,6 +282,8 @@ class Loop:
 def accelerator(plan: Plan, device: str) -> Accelerator:
     """Devices and processes for a plan; under ``torchrun`` or ``accelerate launch`` all of them."""
     chosen = precision.choose(plan.precision, device)
+    if device.startswith("cuda:"):
+        torch.cuda.set_device(device)  # the device that Accelerator takes, unless a launcher gave each process its own
     return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if chosen == "bf16" else "no")
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hifibench.errors import UsageError
+from hifibench.files import held
 from hifibench.training.contract import Plan, TrainerPlugin
 
 if TYPE_CHECKING:
@@ -128,19 +130,24 @@ def train(
     main = machine.is_main_process
     if loop.step and main:
         reporter.say(f"Going on after step {loop.step:,} of {plan.steps:,}.")
-    log = Log(out, loop.step) if main else None
-    with shown(reporter, loop.step, plan, main) as show:
-        try:
-            loop.run(Recorder(log, show, {"hifibench:method": name, "hifibench:run": str(out.name)}))
-        finally:
-            if log is not None:
-                log.close()
     weights = out / f"{name}.safetensors"
-    if main:
-        said = card(name, plan, loop, faces.description, machine.num_processes)
-        plugin.export(loop.exported, said | {"commit": code}, weights)
+    with _alone(out) if main else nullcontext():
+        log = Log(out, loop.step) if main else None
+        with shown(reporter, loop.step, plan, main) as show:
+            try:
+                loop.run(Recorder(log, show, {"hifibench:method": name, "hifibench:run": str(out.name)}))
+            finally:
+                if log is not None:
+                    log.close()
+        if main:
+            said = card(name, plan, loop, faces.description, machine.num_processes)
+            plugin.export(loop.exported, said | {"commit": code}, weights)
     machine.wait_for_everyone()
     return weights
+
+
+def _alone(out: Path) -> AbstractContextManager[None]:
+    return held(out / ".lock", f"Another process trains in {out}; wait for it, or give another --out.")
 
 
 def card(name: str, plan: Plan, loop: Loop, data: Mapping[str, Any], processes: int) -> dict[str, Any]:

@@ -156,13 +156,14 @@ def test_rec_is_zero_where_no_pair_is_of_one_person(method: HifiFaceTraining, ba
 
 
 @torch.no_grad()
-def test_masks_are_drawn_to_the_feathered_mask(extractor: SidExtractor, perceptual: nn.Module, batch: Batch) -> None:
-    method = seeded("full", extractor, perceptual, feather=1 / 16)
-    found = method.losses("generator", batch, 0).parts["seg"]
+def test_masks_are_soft_after_the_first_steps(extractor: SidExtractor, perceptual: nn.Module, batch: Batch) -> None:
+    method = seeded("full", extractor, perceptual, feather=1 / 16, first_steps=2)
     made, _ = drawn(method, batch.source, batch.target, batch.target)
-    ramp = round(batch.mask.shape[-1] / 16)
-    assert ramp > 1
-    torch.testing.assert_close(found, loss_seg(feathered(batch.mask, ramp), made.m_low, made.m_r))
+    soft = feathered(batch.mask, round(batch.mask.shape[-1] / 16))
+    assert not torch.equal(soft, batch.mask)
+    for step, mask in ((1, batch.mask), (2, soft)):
+        found = method.losses("generator", batch, step).parts["seg"]
+        torch.testing.assert_close(found, loss_seg(mask, made.m_low, made.m_r))
 
 
 def test_the_first_steps_have_weights_of_their_own(
