@@ -50,9 +50,15 @@ def portraits(
     template: _Template = "ffhq",
     parser: _Parser = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    device: Annotated[
+        str,
+        typer.Option(help="cpu, or cuda, cuda:N, auto: render in batches; pixels differ by rounding."),
+    ] = "cpu",
     quiet: _Quiet = False,
 ) -> None:
     """Prepare generated portraits of people who do not exist; portraits not in the cache are made."""
     from hifibench.commands_data import prepare_portraits
+    from hifibench.device import choose
 
-    prepare_portraits(out, identities, views, first_seed, split, size, template, parser, workers, quiet)
+    where = choose(device)
+    prepare_portraits(out, identities, views, first_seed, split, size, template, parser, workers, where, quiet)

@@ -11,7 +11,7 @@ from hifibench.contracts import Crop
 from hifibench.data.face_crops import Cropping
 from hifibench.data.originals import FolderSource, PortraitSource, Source
 from hifibench.data.prepared import DROPPED
-from hifibench.errors import InterruptedRunError
+from hifibench.errors import InterruptedRunError, UsageError
 
 
 def prepare_folders(
@@ -39,13 +39,19 @@ def prepare_portraits(
     template: str,
     parser: Path | None,
     workers: int,
+    device: str,
     quiet: bool,
 ) -> None:
     """``hifibench data portraits``; no portrait is too small."""
     from hifibench import assets
     from hifibench.data import portraits
+    from hifibench.data.device_portraits import DevicePortraitSource
 
     source = PortraitSource(identities, views, first_seed, split)
+    if device != "cpu":
+        if workers > 1:
+            raise UsageError(f"--device {device} renders in one process; leave out --workers {workers}.")
+        source = DevicePortraitSource(identities, views, first_seed, split, device)
     assets.ensure(portraits.ASSETS, quiet=quiet)
     _prepare(source, Cropping(Crop(template, size), 0.0, parser), out, workers, quiet)
 

@@ -51,7 +51,7 @@ def train_method(
             name,
             plugin,
             plan,
-            data or _portraits(plan, quiet),
+            data or _portraits(plan, device, quiet),
             out,
             seed=seed,
             device=device,
@@ -80,7 +80,7 @@ def trainer(name: str) -> TrainerPlugin:
     return plugin.training()
 
 
-def _portraits(plan: Plan, quiet: bool) -> Path:
+def _portraits(plan: Plan, device: str, quiet: bool) -> Path:
     """Generated people in the cache, made when first asked for."""
     from hifibench import assets
     from hifibench.commands_data import prepare_portraits
@@ -90,6 +90,7 @@ def _portraits(plan: Plan, quiet: bool) -> Path:
             f"The preset {plan.name} needs photographs of {plan.size} pixels; prepare a data set of your own with "
             "'hifibench data prepare' and name it by --data."
         )
-    out = assets.cache_root() / "prepared" / f"portraits-{IDENTITIES}x{VIEWS}-{plan.size}"
-    prepare_portraits(out, IDENTITIES, VIEWS, 0, "train", plan.size, "ffhq", None, 1, quiet)
+    kind = "" if device == "cpu" else "-torch"
+    out = assets.cache_root() / "prepared" / f"portraits-{IDENTITIES}x{VIEWS}-{plan.size}{kind}"
+    prepare_portraits(out, IDENTITIES, VIEWS, 0, "train", plan.size, "ffhq", None, 1, device, quiet)
     return out

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from hifibench.data.face_crops import Done, Dropped, Kept
 from hifibench.data.originals import Person
 from hifibench.data.prepared import CROPS, DESCRIPTION, DROPPED, INDEX, SCHEMA, read_description
-from hifibench.errors import MissingError, UsageError
+from hifibench.errors import UsageError
 from hifibench.files import TEMPORARY, atomic_path, atomic_write, held
 
 if TYPE_CHECKING:

@@ -199,3 +199,14 @@ def test_a_users_photographs_run_too(cli: Callable[..., Any], portrait: Any, tmp
     assert faceswap["status"] == {"no face in source": 1, "ok": 2}
     assert value(out, "faceswap", "pose[mediapipe]")["n_failed"] == 1
     assert "faceswap" in done.stdout
+
+
+def test_the_ablation_prints_all_variants_with_intervals(cli: Callable, tmp_path: Path) -> None:
+    done = cli("run", "ablation", "--limit", "8", "--out", tmp_path / "run")
+    scores = results(tmp_path / "run")["scores"]
+    for name in ("hififace", "hififace-n3d", "hififace-bare", "hififace-blend", "hififace-concat"):
+        assert name in done.stdout
+        for metric in ("id_cosine[edgeface]", "pose[mediapipe]", "shape[mediapipe]"):
+            row = value(tmp_path / "run", name, metric)
+            assert row["low"] < row["value"] < row["high"] and row["n_failed"] == 0
+    assert len({row["value"] for row in scores if row["metric"] == "id_cosine[edgeface]"}) == 6, "no two are the same"
