@@ -10,13 +10,17 @@ from torch import Tensor, cat
 from hifibench.hififace.config import ID_DIM, Config
 
 
+POSE_UNIT = math.radians(10)
+"""Angles enter v_sid in tens of degrees, which is about how far heads are turned in photographs."""
+
+
 class Coefficients(NamedTuple):
     """What a 3D face model says of B faces.
 
     Attributes:
         identity: alpha, ``(B, layout.identity)``.
         expression: beta, ``(B, layout.expression)``.
-        pose: ``(B, layout.pose)`` angles.
+        pose: ``(B, layout.pose)`` angles in radians.
     """
 
     identity: Tensor
@@ -30,10 +34,10 @@ def fuse(source: Coefficients, target: Coefficients) -> Coefficients:
 
 
 def v_sid(c_fuse: Coefficients, v_id: Tensor, config: Config) -> Tensor:
-    """``concat(c_fuse, v_id)``, v_id brought to unit variance; ``n3d`` takes v_id alone (Fig. 7).
+    """``concat(c_fuse, v_id)``, pose and v_id brought to about unit variance; ``n3d`` takes v_id alone (Fig. 7).
 
-    The entries of a unit vector of 512 numbers are near 0.04. Beside coefficients near 1 they would hardly move the
-    linear layers that read them, and identity would be learned last.
+    The entries of a unit vector of 512 numbers are near 0.04, angles in radians near 0.15. Beside coefficients near 1
+    they would hardly move the linear layers that read them: identity and pose would be learned last.
 
     Args:
         c_fuse: see `fuse`.
@@ -50,7 +54,7 @@ def v_sid(c_fuse: Coefficients, v_id: Tensor, config: Config) -> Tensor:
     given = tuple(part.shape[1] for part in c_fuse)
     if given != (layout.identity, layout.expression, layout.pose):
         raise ValueError(f"c_fuse has {given} coefficients, the generator was made for {layout}")
-    return cat([*c_fuse, identity], dim=1)
+    return cat([c_fuse.identity, c_fuse.expression, c_fuse.pose / POSE_UNIT, identity], dim=1)
 
 
 def interpolate(source: Coefficients, target: Coefficients, a: float, b: float) -> Coefficients:

@@ -47,6 +47,7 @@ class HifiFaceTraining:
         r1: gamma of the gradient penalty.
         r1_every: steps from one penalty to the next; it is weighted by as much (Karras et al., CVPR 2020, "lazy
             regularisation").
+        cyc_every: steps from one cycle to the next, likewise: it runs G a second time.
         feather: width of M_tar's soft edge after the first steps, in parts of the image's side
             (`hifibench.hififace.losses.feathered`).
         teachers: what the extractor was made of, hashes of the user's files included.
@@ -66,11 +67,12 @@ class HifiFaceTraining:
         discriminator_width: float = 1.0,
         r1: float = 1.0,
         r1_every: int = 1,
+        cyc_every: int = 1,
         feather: float = 0.0,
         teachers: Mapping[str, str] | None = None,
         device: str = "cpu",
     ) -> None:
-        self.config, self.r1, self.r1_every = config, r1, r1_every
+        self.config, self.r1, self.r1_every, self.cyc_every = config, r1, r1_every, cyc_every
         self.weights, self._first_weights, self._first_steps = weights, first_weights or weights, first_steps
         self._ramp = round(feather * config.size)
         self.crop = Crop(TEMPLATE, config.size)
@@ -93,7 +95,8 @@ class HifiFaceTraining:
         """See `hifibench.training.contract.Trainable`."""
         if turn == "generator":
             first = step < self._first_steps
-            return self._of_generator(batch, self._first_weights if first else self.weights, 0 if first else self._ramp)
+            weights, ramp = (self._first_weights, 0) if first else (self.weights, self._ramp)
+            return self._of_generator(batch, weights, ramp, cycle=step % self.cyc_every == 0)
         return self._of_discriminator(batch, step)
 
     @torch.no_grad()
@@ -126,7 +129,7 @@ class HifiFaceTraining:
         )
         return _Seen(of_source, of_target, v_id[:count], v_id[count:])
 
-    def _of_generator(self, batch: Batch, weights: paper.Weights, ramp: int) -> Losses:
+    def _of_generator(self, batch: Batch, weights: paper.Weights, ramp: int, cycle: bool) -> Losses:
         discriminator = self.networks["discriminator"].requires_grad_(False)
         seen = self._look(batch.source, batch.target)
         c_fuse = fuse(seen.source.coefficients, seen.target.coefficients)
@@ -150,10 +153,12 @@ class HifiFaceTraining:
         parts["lpips"] = self._perceptual(made.i_r, batch.target).mean()
         parts["adv"] = paper.loss_adv_g(discriminator(made.i_r))
 
-        # Source I_t, target I_r: identity of I_t, expression and pose as they are seen in I_r.
-        c_back = fuse(seen.target.coefficients, type(c_fuse)(*(part.detach() for part in of_result.coefficients)))
-        parts["cyc"] = paper.loss_cyc(batch.target, self._generate(made.i_r, c_back, seen.v_target).i_r)
+        if cycle:
+            # Source I_t, target I_r: identity of I_t, expression and pose as they are seen in I_r.
+            c_back = fuse(seen.target.coefficients, type(c_fuse)(*(part.detach() for part in of_result.coefficients)))
+            parts["cyc"] = paper.loss_cyc(batch.target, self._generate(made.i_r, c_back, seen.v_target).i_r)
 
+        weights = weights._replace(cyc=weights.cyc * self.cyc_every)
         total = sum((getattr(weights, name) * value for name, value in parts.items()), torch.zeros(()))
         face = batch.mask.sum().clamp_min(1)
         self._healthy = {

@@ -149,6 +149,7 @@ def _make(plan: Plan, device: str) -> Trainable:
         discriminator_width=chosen["discriminator_width"],
         r1=chosen["r1"],
         r1_every=chosen["r1_every"],
+        cyc_every=chosen["cyc_every"],
         feather=chosen["feather"],
         teachers=teachers,
         device=device,

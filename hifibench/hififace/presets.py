@@ -19,6 +19,7 @@ def _method(**changes: Any) -> dict[str, Any]:
         "discriminator_width": 1.0,
         "r1": 1.0,
         "r1_every": 1,
+        "cyc_every": 1,
         "feather": 0.0,
         "lpips": "vgg",
         # F_3d and F_id: the embedded ones, or the user's files (`hifibench.hififace.teachers`).
@@ -42,7 +43,7 @@ LITE = Plan(
     "lite",
     size=128,
     batch=8,
-    steps=3_000,
+    steps=2_500,
     optimisers=_LITE,
     same_identity=0.25,
     flip=True,
@@ -51,13 +52,14 @@ LITE = Plan(
         width=0.25,
         discriminator_width=0.125,
         r1_every=16,
-        feather=1 / 16,
+        cyc_every=4,
+        feather=1 / 32,
         lpips="alex",
         # Identity and mask first, which is quick; then what is the target's. All at once, the target's look wins
         # early and identity is learned several times later; so it is with masks that are soft from the start.
-        first_steps=1200,
+        first_steps=1000,
         first_weights={"shape": 20.0, "id": 10.0, "seg": 60.0, "rec": 20.0, "cyc": 1.0, "lpips": 5.0, "adv": 0.5},
-        weights={"shape": 100.0, "id": 6.0, "seg": 60.0, "rec": 40.0, "cyc": 5.0, "lpips": 12.0, "adv": 1.0},
+        weights={"shape": 80.0, "id": 6.0, "seg": 60.0, "rec": 80.0, "cyc": 5.0, "lpips": 12.0, "adv": 1.0},
     ),
 )
 """What two processor cores learn in half an hour from generated portraits."""

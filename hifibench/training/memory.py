@@ -8,9 +8,11 @@ of every turn on one and on two random pairs: both are linear in the batch.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hifibench.errors import UsageError
@@ -26,6 +28,9 @@ MARGIN = 1.35
 On a processor 1.18 and 1.26 (``paper-256``, one pair and two) to 1.26-1.31 (``lite``, 2 to 12 pairs) were measured, by
 the largest resident size of a process over two steps; not measured on GPUs.
 """
+
+
+_CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -120,11 +125,20 @@ def free_bytes(device: str) -> int:
     if device == "cpu":
         import psutil
 
-        return int(psutil.virtual_memory().available)
+        return min(int(psutil.virtual_memory().available), _left_in_container())
     import torch
 
     cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(torch.cuda.mem_get_info(device)[0]) + cached
+
+
+def _left_in_container() -> int:
+    """What a control group leaves of its limit (Linux, version 2), in bytes; a very large number where there is none."""
+    try:
+        limit, used = ((_CONTROL_GROUP / f"memory.{name}").read_text().strip() for name in ("max", "current"))
+    except OSError:
+        return sys.maxsize
+    return max(0, int(limit) - int(used)) if limit.isdecimal() else sys.maxsize
 
 
 def _kept(

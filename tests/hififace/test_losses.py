@@ -96,7 +96,8 @@ def test_v_sid_is_c_fuse_then_v_id() -> None:
     assert v.shape == (2, config.style_dim)
     torch.testing.assert_close(v[:, 53:].square().mean(1), torch.ones(2))
     torch.testing.assert_close(torch.nn.functional.normalize(v[:, 53:]), v_id)
-    assert float(v[:, :40].mean()) == 1 and float(v[:, 40:53].mean()) == 2
+    assert float(v[:, :40].mean()) == 1 and float(v[:, 40:50].mean()) == 2
+    np.testing.assert_allclose(v[:, 50:53], np.full((2, 3), np.degrees(2) / 10), rtol=1e-6)
     assert torch.equal(v_sid(coefficients(0), v_id, Config(face_model=TDDFA, variant="n3d")), v[:, 53:])
 
 

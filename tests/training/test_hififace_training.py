@@ -149,6 +149,19 @@ def test_the_discriminators_losses_are_those_of_the_paper(method: HifiFaceTraini
             assert losses.total.item() == pytest.approx(float(expected) + every * penalty, rel=1e-3)
 
 
+@torch.no_grad()
+def test_a_cycle_now_and_then_weighs_as_much_as_one_in_each_step(
+    extractor: SidExtractor, perceptual: nn.Module, batch: Batch
+) -> None:
+    method = seeded("full", extractor, perceptual, cyc_every=3)
+    for step in range(4):
+        losses = method.losses("generator", batch, step)
+        assert ("cyc" in losses.parts) == (step in (0, 3))
+        weights = WEIGHTS | {"cyc": 3 * WEIGHTS["cyc"]}
+        total = sum(weights[name] * float(value) for name, value in losses.parts.items())
+        assert losses.total.item() == pytest.approx(total, rel=1e-4)
+
+
 def test_rec_is_zero_where_no_pair_is_of_one_person(method: HifiFaceTraining, batch: Batch) -> None:
     for same, zero in (([False, False], True), ([False, True], False)):
         losses = method.losses("generator", batch._replace(same=torch.tensor(same)), 0)

@@ -154,3 +154,13 @@ def test_need_is_linear_in_the_pairs_and_its_own_inverse() -> None:
 
 def test_this_machine_has_memory() -> None:
     assert memory.free_bytes("cpu") > 100_000_000
+
+
+@pytest.mark.parametrize(("limit", "left"), [("1000000", 250_000), ("500", 0), ("max", None)])
+def test_a_containers_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, left: int) -> None:
+    whole = memory.free_bytes("cpu")
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    (tmp_path / "memory.current").write_text("750000\n")
+    monkeypatch.setattr(memory, "_CONTROL_GROUP", tmp_path)
+    free = memory.free_bytes("cpu")
+    assert free == left if left is not None else abs(free - whole) < whole / 2
