@@ -9,7 +9,6 @@ from torch import Tensor, cat
 
 from hifibench.hififace.config import ID_DIM, Config
 
-
 POSE_UNIT = math.radians(10)
 """Angles enter v_sid in tens of degrees, which is about how far heads are turned in photographs."""
 

@@ -133,7 +133,7 @@ def free_bytes(device: str) -> int:
 
 
 def _left_in_container() -> int:
-    """What a control group leaves of its limit (Linux, version 2), in bytes; a very large number where there is none."""
+    """What a control group leaves of its limit (Linux, version 2), in bytes; very many where there is none."""
     try:
         limit, used = ((_CONTROL_GROUP / f"memory.{name}").read_text().strip() for name in ("max", "current"))
     except OSError:
