@@ -156,6 +156,8 @@ def card(name: str, plan: Plan, loop: Loop, data: Mapping[str, Any], processes: 
 
     from hifibench import __version__
 
+    # Weights are given away, where the user's files lie is not.
+    source = {name: value for name, value in data["settings"]["source"].items() if name != "folder"}
     return {
         "method": name,
         "preset": plan.name,
@@ -164,7 +166,7 @@ def card(name: str, plan: Plan, loop: Loop, data: Mapping[str, Any], processes: 
         "images_seen": loop.step * plan.batch,
         "seed": loop.seed,
         "precision": plan.precision,
-        "data": {key: data[key] for key in ("source", "counts", "licence") if key in data},
+        "data": {"source": source, "counts": data["counts"], "licence": data["licence"]},
         "teachers": dict(loop.method.settings.get("teachers", {})),
         "data_fingerprint": loop.data_fingerprint,
         "hardware": _hardware(str(loop.accelerator.device), processes),

@@ -9,6 +9,8 @@ import pytest
 from tiny_training import write_faces
 
 from hifibench.errors import UsageError
+from hifibench.files import held
+from hifibench.hififace import weights
 from hifibench.hififace.presets import LITE
 from hifibench.training.run import Changes, changed
 
@@ -74,6 +76,12 @@ def test_a_short_training_runs_through_and_is_gone_on_with(cli: Callable, people
     out = tmp_path / "out"
     assert (out / "losses.csv").read_text().count("\n") == 2
     assert (out / "hififace.safetensors").is_file() and [*(out / "grids").glob("*.png")]
+    said = weights.card(out / "hififace.safetensors")
+    assert said["data"]["source"] == {"kind": "folders"}, "weights are given away, the user's folder is not"
+    assert (said["steps"], said["images_seen"], said["preset"]) == (2, 4, "lite")
+
+    with held(out / ".lock", ""):
+        assert "Another process trains in" in cli("train", "hififace", *common, "--steps", "3", expect=2).stderr
     cli("train", "hififace", *common, "--steps", "3")
     assert (out / "checkpoints" / "step-00000003.pt").is_file()
 

@@ -63,8 +63,10 @@ def write_faces(folder: Path, images: Sequence[int] = (3, 3, 2, 1), size: int = 
                 }
             )
     pd.DataFrame(rows).to_parquet(folder / "index.parquet")
-    settings = {"crop": {"template": "ffhq", "size": size}, "segmenter": "s", "detector": "d"}
-    (folder / "prepared.json").write_text(json.dumps({"schema": SCHEMA, "settings": settings, "licence": "none"}))
+    source = {"kind": "folders", "folder": "/home/somebody"}
+    settings = {"crop": {"template": "ffhq", "size": size}, "segmenter": "s", "detector": "d", "source": source}
+    description = {"schema": SCHEMA, "settings": settings, "counts": {"kept": sum(images)}, "licence": "none"}
+    (folder / "prepared.json").write_text(json.dumps(description))
     return folder
 
 
