@@ -46,7 +46,7 @@ def list_assets() -> None:
     # Where no terminal sets the width, rows stay whole: nothing is to be cut from what a program reads.
     console = Console()
     if not console.is_terminal:
-        console.width = 200
+        console.width = console.measure(table, options=console.options.update_width(10_000)).maximum
     console.print(table)
     typer.echo(f"Cache: {assets.cache_root()}")
 
