@@ -10,7 +10,7 @@ import torch
 from hifibench.errors import MissingError, UsageError
 from hifibench.faces import templates
 from hifibench.faces.detect import Detector
-from hifibench.hififace import plugins, weights
+from hifibench.hififace import weights
 from hifibench.hififace.analysis import model
 from hifibench.hififace.analysis.blending import COLUMNS as BLENDING
 from hifibench.hififace.analysis.faces import prepare
@@ -115,13 +115,10 @@ def test_weights_for_another_face_model_are_refused(file) -> None:
         model.from_file(file(DENG), "cpu")
 
 
-def test_methods_that_cannot_be_studied_are_refused(tmp_path, monkeypatch) -> None:
+def test_methods_that_cannot_be_studied_are_refused(tmp_path) -> None:
     with pytest.raises(UsageError, match=r"'hififase'\. Did you mean 'hififace'"):
         model.by_name("hififase", "cpu")
     with pytest.raises(UsageError, match="target-copy is no HifiFace"):
         model.by_name("target-copy", "cpu")
     with pytest.raises(MissingError, match="no weights at"):
         model.from_file(tmp_path / "none.safetensors", "cpu")
-    monkeypatch.setattr(plugins, "weights_file", lambda variant: tmp_path / f"{variant}.safetensors")
-    with pytest.raises(MissingError, match="No trained weights of hififace-n3d"):
-        model.by_name("hififace-n3d", "cpu")
