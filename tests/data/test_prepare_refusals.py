@@ -76,7 +76,7 @@ def test_a_place_that_is_taken_is_refused(source: FolderSource, tmp_path: Path) 
 
 def test_a_place_that_cannot_be_made_is_missing(source: FolderSource, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(MissingError, match="Cannot write .*Free some space"):
+    with pytest.raises(MissingError, match=r"Cannot write .*Free some space"):
         prepare.prepare(source, CROPPING, tmp_path / "file" / "out")
 
 
