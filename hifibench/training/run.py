@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,7 +131,8 @@ def train(
     if loop.step and main:
         reporter.say(f"Going on after step {loop.step:,} of {plan.steps:,}.")
     weights = out / f"{name}.safetensors"
-    with _alone(out) if main else nullcontext():
+    busy = f"Another process trains in {out}; wait for it, or give another --out."
+    with held(out / ".lock", busy) if main else nullcontext():
         log = Log(out, loop.step) if main else None
         with shown(reporter, loop.step, plan, main) as show:
             try:
@@ -140,17 +141,15 @@ def train(
                 if log is not None:
                     log.close()
         if main:
-            said = card(name, plan, loop, faces.description, machine.num_processes)
-            plugin.export(loop.exported, said | {"commit": code}, weights)
+            said = card(name, plan, loop, faces.description, machine.num_processes, code)
+            plugin.export(loop.exported, said, weights)
     machine.wait_for_everyone()
     return weights
 
 
-def _alone(out: Path) -> AbstractContextManager[None]:
-    return held(out / ".lock", f"Another process trains in {out}; wait for it, or give another --out.")
-
-
-def card(name: str, plan: Plan, loop: Loop, data: Mapping[str, Any], processes: int) -> dict[str, Any]:
+def card(
+    name: str, plan: Plan, loop: Loop, data: Mapping[str, Any], processes: int, code: str | None
+) -> dict[str, Any]:
     """What is said of trained weights: enough to train them again."""
     import torch
 
@@ -173,6 +172,7 @@ def card(name: str, plan: Plan, loop: Loop, data: Mapping[str, Any], processes: 
         "hours": round(loop.seconds / 3600, 2),
         "losses": {key: float(f"{value:.4g}") for key, value in loop.last_row.items()},
         "version": __version__,
+        "commit": code,
         "torch": torch.__version__,
         "date": time.strftime("%Y-%m-%d"),
         "licence": "research only: its teachers and its training images are",

@@ -7,10 +7,12 @@ import pytest
 import studied
 import torch
 
+from hifibench import registry
+from hifibench.contracts import SwapperPlugin
 from hifibench.errors import MissingError, UsageError
 from hifibench.faces import templates
 from hifibench.faces.detect import Detector
-from hifibench.hififace import weights
+from hifibench.hififace import plugins, weights
 from hifibench.hififace.analysis import model
 from hifibench.hififace.analysis.blending import COLUMNS as BLENDING
 from hifibench.hififace.analysis.faces import prepare
@@ -115,10 +117,15 @@ def test_weights_for_another_face_model_are_refused(file) -> None:
         model.from_file(file(DENG), "cpu")
 
 
-def test_methods_that_cannot_be_studied_are_refused(tmp_path) -> None:
+def test_methods_that_cannot_be_studied_are_refused(tmp_path, monkeypatch) -> None:
     with pytest.raises(UsageError, match=r"'hififase'\. Did you mean 'hififace'"):
         model.by_name("hififase", "cpu")
     with pytest.raises(UsageError, match="target-copy is no HifiFace"):
         model.by_name("target-copy", "cpu")
     with pytest.raises(MissingError, match="no weights at"):
         model.from_file(tmp_path / "none.safetensors", "cpu")
+    monkeypatch.setattr(plugins, "TRAINED", tmp_path)
+    load = partial(plugins._load, plugins.n3d.card, tmp_path / "hififace-n3d.safetensors", {})
+    monkeypatch.setitem(registry.swappers._added, "untrained", SwapperPlugin(plugins.n3d.card, load))
+    with pytest.raises(MissingError, match="No trained weights of hififace-n3d"):
+        model.by_name("untrained", "cpu")
