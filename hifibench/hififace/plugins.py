@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hifibench.contracts import Crop, Swapper, SwapperCard, SwapperPlugin
-from hifibench.errors import MissingError
 from hifibench.hififace import teacher_files
 from hifibench.hififace.config import Config, Variant
 from hifibench.hififace.counts import count
 from hifibench.hififace.teachers import layout
 from hifibench.records import Cost
+from hifibench.training import shipped
 
 if TYPE_CHECKING:
     from torch import nn
@@ -62,7 +61,7 @@ def _card(variant: Variant) -> SwapperCard:
         trained_with=("w600k", "3ddfa"),
         limits="128 pixels, so swaps are soft on large faces; trained for under an hour on two processor cores, on "
         "generated portraits, where the paper had days on four GPUs and photographs.",
-        weights=hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "",
+        weights=shipped.digest(file),
     )
 
 
@@ -70,11 +69,8 @@ def _load(card: SwapperCard, file: Path, teachers: Mapping[str, str], device: st
     from hifibench.hififace import weights
     from hifibench.hififace.swapper import HifiFace
 
-    if file.parent == TRAINED and not file.is_file():
-        raise MissingError(
-            f"No trained weights of {card.name} come with this version. Train it with 'hifibench train {card.name} "
-            "--preset lite', and run the suite with --weights NAME=FILE."
-        )
+    if file.parent == TRAINED:
+        shipped.need(file, card.name)
     return HifiFace(card, weights.load(file, device), _extractor(teachers, device))
 
 
@@ -104,7 +100,7 @@ def from_weights(name: str, file: Path) -> SwapperPlugin:
         licence=f"code Apache-2.0; weights: {said.get('licence', 'those of the training data and the teachers')}",
         assets=_TEACHERS,
         trained_with=tuple(name for name in ("w600k", "3ddfa") if name in _experts(teachers)),
-        weights=hashlib.sha256(file.read_bytes()).hexdigest(),
+        weights=shipped.digest(file),
     )
     return SwapperPlugin(card, partial(_load, card, file, teachers))
 

@@ -105,10 +105,11 @@ class Trainable(Protocol):
     crop: Crop
     settings: Mapping[str, Any]
 
-    def losses(self, turn: str, batch: Batch, step: int) -> Losses:
+    def losses(self, turn: str, batch: Batch, step: int) -> Losses | None:
         """What ``turn`` minimises on this batch; called under autocast, the turns of a step in their order.
 
-        The means are over the given part of the batch: with several processes the loop averages their gradients.
+        ``None`` lets the turn rest in this step, as the discriminator does in a second stage without one. The means
+        are over the given part of the batch: with several processes the loop averages their gradients.
         """
         ...
 

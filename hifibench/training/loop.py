@@ -153,6 +153,8 @@ class Loop:
         for turn in self.method.turns:
             with self.accelerator.autocast():
                 losses = self.method.losses(turn, batch, self.step)
+            if losses is None:
+                continue
             names = list(losses.parts)
             numbers = torch.stack([losses.total.detach().float(), *(losses.parts[name].float() for name in names)])
             total, *each = self._mean(numbers).tolist()
