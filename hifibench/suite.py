@@ -6,17 +6,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from hifibench import registry
 from hifibench.errors import UsageError
+from hifibench.tables import Table, read
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PortraitData(_Strict):
+class PortraitData(Table):
     """Generated portraits of people who do not exist (`hifibench.data.portraits`)."""
 
     kind: Literal["portraits"]
@@ -26,14 +23,14 @@ class PortraitData(_Strict):
     pairs: int = Field(ge=1, description="swaps to make")
 
 
-class FileData(_Strict):
+class FileData(Table):
     """Photographs of the user's own, listed in a CSV file (`hifibench.data.files`)."""
 
     kind: Literal["files"]
     pairs_csv: Path
 
 
-class Suite(_Strict):
+class Suite(Table):
     """A benchmark: which images, which methods, which metrics."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -64,21 +61,6 @@ class Suite(_Strict):
         self.experts()
 
 
-def _problem(error: ValidationError, origin: str) -> str:
-    lines = []
-    for detail in error.errors():
-        where = ".".join(str(part) for part in detail["loc"]) or "the file"
-        line = f"{where}: {detail['msg']}"
-        if detail["type"] == "extra_forbidden":
-            place = {"data": (PortraitData, FileData)}.get(str(detail["loc"][0]), (Suite,))
-            if len(detail["loc"]) == 1:
-                place = (Suite,)
-            known = sorted({field for model in place for field in model.model_fields})
-            line = f"{where}: no such key.{registry.did_you_mean(str(detail['loc'][-1]), known)}"
-        lines.append(line)
-    return f"The suite {origin} cannot be used:\n  " + "\n  ".join(lines)
-
-
 def parse(text: str, origin: str) -> Suite:
     """A suite from YAML text; ``origin`` is named in errors.
 
@@ -89,10 +71,7 @@ def parse(text: str, origin: str) -> Suite:
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UsageError(f"The suite {origin} is no YAML: {error}") from error
-    try:
-        return Suite.model_validate(raw)
-    except ValidationError as error:
-        raise UsageError(_problem(error, origin)) from error
+    return read(Suite, raw, f"The suite {origin}")
 
 
 def load(name: str) -> Suite:
