@@ -1,11 +1,12 @@
-"""The four things a plugin can be, and the card that travels with it.
+"""The five things a plugin can be, and the card that travels with it.
 
 A plugin registers an object under an entry-point group:
 
 * ``hifibench.swappers``: a `SwapperPlugin` (card, and how to load it on a device);
 * ``hifibench.experts``: an `ExpertPlugin`;
 * ``hifibench.metrics``: a function that takes the words between the brackets of a metric's name and returns a `Metric`;
-* ``hifibench.suites``: the path of a YAML file.
+* ``hifibench.suites``: the path of a YAML file;
+* ``hifibench.kinds``: a `MethodKind`, which makes methods of the tables in a user's file (`hifibench.methods_file`).
 
 Cards are plain data and are made at import; networks are loaded by ``load`` and not before.
 """
@@ -16,14 +17,16 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hifibench.records import Cost, Floats, Frame, Observed, Swap
+from hifibench.records import Cost, Floats, Frame, ImageRef, Observed, Pair, Swap, Swapped
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
     from hifibench.training.contract import TrainerPlugin
@@ -151,6 +154,50 @@ class Swapper(Protocol):
 
 
 @runtime_checkable
+class ReleasedSwapper(Protocol):
+    """A method known by the images or videos that its authors released: nothing runs, so nothing is timed."""
+
+    @property
+    def card(self) -> SwapperCard:
+        """The card it was loaded under; both crops are ``frame``."""
+        ...
+
+    def find(self, pair: Pair, source: ImageRef, target: ImageRef, frame: Frame) -> Swapped:
+        """The released swap of one pair; called from several threads.
+
+        Args:
+            pair: of the manifest.
+            source: the image that gave the face.
+            target: the image that received it.
+            frame: the target's frame; a swap of another size is none of it.
+
+        Returns:
+            The swap, or the status and the reason why there is none (``FILE_MISSING``: the file itself).
+        """
+        ...
+
+
+@runtime_checkable
+class Service(Protocol):
+    """What a swapper offers besides if it holds something that must end, such as a child process or open files."""
+
+    def start(self, logs: Path) -> None:
+        """Begin; called once, before the first swap.
+
+        Args:
+            logs: an existing folder for what it has to say; other processes may write there too.
+
+        Raises:
+            HifibenchError: it cannot work at all; the run goes on without the method.
+        """
+        ...
+
+    def stop(self) -> None:
+        """End whatever was begun; never raises."""
+        ...
+
+
+@runtime_checkable
 class Expert(Protocol):
     """A frozen network that looks at one face at a time."""
 
@@ -204,14 +251,32 @@ class SwapperPlugin:
     """What the entry-point group ``hifibench.swappers`` holds."""
 
     card: SwapperCard
-    load: Callable[[str], Swapper]
-    """Device (``cpu``, ``cuda``, ``cuda:1``) -> the swapper, weights loaded."""
+    load: Callable[[str], Swapper | ReleasedSwapper]
+    """Device (``cpu``, ``cuda``, ``cuda:1``) -> the swapper, weights loaded.
+
+    A `HifibenchError` says that the method cannot be used here, and why; a run goes on without it.
+    """
 
     training: Callable[[], TrainerPlugin] | None = None
     """How ``hifibench train`` trains it; ``None`` where it cannot. A function, so that listing imports no networks."""
 
     count: Callable[[], Cost] | None = None
     """Parameters and multiply-accumulates of its own networks, for listings: quick, and without opening weights."""
+
+
+@dataclass(frozen=True)
+class MethodKind:
+    """What the entry-point group ``hifibench.kinds`` holds: a transport that serves any number of methods.
+
+    Attributes:
+        summary: one line for listings.
+        make: (name of the method, its table without ``kind``, folder of the file) -> the method. Relative paths in the
+            table are relative to the folder. Raises `UsageError` for a table that is wrong; a file or program that
+            is missing is told by ``load`` instead, so that a run shows the method as not available.
+    """
+
+    summary: str
+    make: Callable[[str, Mapping[str, Any], Path], SwapperPlugin]
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,22 @@ class MissingError(HifibenchError):
     exit_code = 3
 
 
+class MethodError(HifibenchError):
+    """A face swapper cannot be used here, whatever the pair (exit code of its cause): a run goes on without it."""
+
+    exit_code = 3
+
+    @classmethod
+    def of(cls, cause: Exception) -> MethodError:
+        """What went wrong as the user is told it; errors that are not meant for users bring their type along."""
+        if isinstance(cause, MethodError):
+            return cause
+        told = isinstance(cause, HifibenchError)
+        made = cls(str(cause) if told else f"It cannot be loaded: {type(cause).__name__}: {cause}")
+        made.exit_code = cause.exit_code if isinstance(cause, HifibenchError) else cls.exit_code
+        return made
+
+
 class InterruptedRunError(HifibenchError):
     """The user stopped a run (exit code 130, as shells give it for Ctrl-C)."""
 

@@ -36,6 +36,14 @@ class Status(StrEnum):
     NO_FACE_SOURCE = "no face in source"
     NO_FACE_TARGET = "no face in target"
     FAILED = "failed"
+    TIMED_OUT = "timed out"
+    FILE_MISSING = "file missing"
+    UNAVAILABLE = "not available"
+
+    @property
+    def waits(self) -> bool:
+        """Whether the user can mend it by bringing a file or a program: such a pair is tried again at every start."""
+        return self in (Status.FILE_MISSING, Status.UNAVAILABLE)
 
 
 @dataclass(frozen=True)
@@ -140,11 +148,31 @@ class Swap:
         mask: ``(B, 1, H, W)`` float32 in ``[0, 1]``, 1 where the swap replaces the target. ``None`` lets the harness
             blend with its own soft face mask; on whole frames it replaces all of the target.
         status: one `Status` per row.
+        messages: one per row, why it failed, or nothing at all.
     """
 
     image: Tensor
     mask: Tensor | None
     status: tuple[Status, ...]
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """One pair, swapped.
+
+    Attributes:
+        frame: the target's frame with the swapped face, same size; ``None`` unless ``status`` is ``OK``.
+        status: how it ended.
+        message: why it failed, empty otherwise.
+        seconds: time inside the swapper, for one pair: that of its batch, shared out equally. NaN where it was not
+            called.
+    """
+
+    frame: Frame | None
+    status: Status
+    message: str = ""
+    seconds: float = float("nan")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Generic, TypeVar, cast
 
-from hifibench.contracts import ExpertPlugin, Metric, SwapperPlugin
+from hifibench.contracts import ExpertPlugin, MethodKind, Metric, SwapperPlugin
 from hifibench.errors import MissingError, UsageError
 
 T = TypeVar("T")
@@ -105,6 +105,7 @@ class Registry(Generic[T]):
 swappers: Registry[SwapperPlugin] = Registry("hifibench.swappers", "method", SwapperPlugin)
 experts: Registry[ExpertPlugin] = Registry("hifibench.experts", "expert", ExpertPlugin)
 metrics: Registry[object] = Registry("hifibench.metrics", "metric")
+kinds: Registry[MethodKind] = Registry("hifibench.kinds", "kind of method", MethodKind)
 suites: Registry[Path] = Registry("hifibench.suites", "suite", Path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
@@ -12,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from hifibench import data, registry
-from hifibench.contracts import Swapper, SwapperCard
+from hifibench.contracts import ReleasedSwapper, Swapper, SwapperCard
 from hifibench.data.images import content_hash, load, save_png
-from hifibench.errors import ImageError, MissingError, UsageError
+from hifibench.errors import ImageError, MethodError, MissingError
 from hifibench.pipeline.observe import Look, Observer, Seen, face_of
 from hifibench.pipeline.plan import open_run, record_suite
 from hifibench.pipeline.progress import Reporter
@@ -28,10 +29,15 @@ from hifibench.pipeline.store import (
     write_arrays,
     write_json,
 )
-from hifibench.pipeline.swap import Job, Swapped, swap_jobs
+from hifibench.pipeline.swap import Job, found, loaded, swap_jobs
 from hifibench.pipeline.timing import write_timing
-from hifibench.records import Frame, ImageRef, Manifest, Pair, Status
+from hifibench.records import Frame, ImageRef, Manifest, Pair, Status, Swapped
 from hifibench.suite import Suite
+
+_log = logging.getLogger("hifibench")
+
+TOLD = 3
+"""Failed pairs of one kind that are named in the log; all of them stand in the run folder."""
 
 EXAMPLES = 8
 """Pairs whose source and target frames are kept in the run folder, for the report's grid."""
@@ -174,45 +180,81 @@ class Stages:
                 self._store("images", chunk, self._mark("images", chunk), self._observer.map(look, part))
 
     def swaps(self, method: str) -> None:
-        """Make this share's swaps of one method."""
-        plugin = registry.swappers.get(method)
-        todo = self._owned(self._manifest.pairs, lambda chunk: self._swapped(method, chunk))
-        if not todo and read_json(self._folder.cost(method)) is not None:
+        """Make this share's swaps of one method; where it cannot be used, its pairs say so and the run goes on."""
+        todo = self._owned(self._manifest.pairs, lambda chunk: self._swapped(method, chunk, final=True))
+        if not todo and self._folder.cost(method).exists():
             return
-        swapper = plugin.load(self._device)
-        if not isinstance(swapper, Swapper) or swapper.card != plugin.card:
-            raise UsageError(
-                f"The method {method!r} loads a {type(swapper).__name__}; expected a hifibench.contracts.Swapper "
-                "with the plugin's own card."
-            )
-        write_json(self._folder.cost(method), asdict(swapper.cost()))
-        with self._reporter.stage(f"swap {method}", sum(len(part) for _, part in todo)) as advance:
+        try:
+            with loaded(registry.swappers.get(method), self._device, self._folder.logs(method)) as swapper:
+                write_json(self._folder.cost(method), asdict(swapper.cost()) if isinstance(swapper, Swapper) else None)
+                with self._reporter.stage(f"swap {method}", sum(len(part) for _, part in todo)) as advance:
+                    for chunk, part in todo:
+                        self._swap_chunk(swapper, chunk, part)
+                        advance(len(part))
+        except MethodError as error:
+            _log.warning("%s is not available: %s", method, error)
             for chunk, part in todo:
-                self._swap_chunk(swapper, chunk, part)
-                advance(len(part))
+                if not self._swapped(method, chunk, final=True):
+                    self._mark_swapped(method, chunk, part, [Swapped(None, Status.UNAVAILABLE, str(error))] * len(part))
+        self._tell_failures(method, [chunk for chunk, _ in todo])
 
-    def _swapped(self, method: str, chunk: int) -> bool:
-        """Whether a chunk was swapped by the method as its card is now, and the images are there."""
+    def _tell_failures(self, method: str, done: Iterable[int]) -> None:
+        """One line of the log for each way in which pairs have failed."""
+        failed: dict[str, list[str]] = {}
+        for chunk in done:
+            for pair in (read_json(self._folder.swap_chunk(method, chunk)) or {"pairs": []})["pairs"]:
+                if pair["status"] not in (Status.OK, Status.UNAVAILABLE):
+                    failed.setdefault(pair["status"], []).append(f"{pair['pair']} {pair['message']}".strip())
+        for status, pairs in failed.items():
+            more = f"; and {len(pairs) - TOLD} more" if len(pairs) > TOLD else ""
+            _log.warning(
+                "%s: %s, %d of %d pairs: %s%s",
+                method,
+                status,
+                len(pairs),
+                len(self._manifest.pairs),
+                "; ".join(pairs[:TOLD]),
+                more,
+            )
+
+    def _swapped(self, method: str, chunk: int, final: bool = False) -> bool:
+        """Whether a chunk was swapped by the method as its card is now, and the images are there.
+
+        ``final`` asks for more: that no pair waits for something that the user may have brought since.
+        """
         mark = read_json(self._folder.swap_chunk(method, chunk))
         return (mark is not None and mark["card"] == self._cards[method].hash) and all(
-            pair["status"] != Status.OK or self._folder.swap_image(method, pair["pair"]).exists()
+            not (final and Status(pair["status"]).waits)
+            and (pair["status"] != Status.OK or self._folder.swap_image(method, pair["pair"]).exists())
             for pair in mark["pairs"]
         )
 
-    def _swap_chunk(self, swapper: Swapper, chunk: int, pairs: Sequence[Pair]) -> None:
-        method = swapper.card.name
+    def _swap_chunk(self, swapper: Swapper | ReleasedSwapper, chunk: int, pairs: Sequence[Pair]) -> None:
         frames = self._frames(pairs)
-        jobs = [Job(*frames[pair.source], *frames[pair.target]) for pair in pairs]
-        if method not in self._warm:
+        if isinstance(swapper, Swapper):
+            swapped = self._swap_jobs(swapper, [Job(*frames[pair.source], *frames[pair.target]) for pair in pairs])
+        else:
+            swapped = self._observer.map(lambda pair: self._find(swapper, pair, frames[pair.target][0]), pairs)
+        self._mark_swapped(swapper.card.name, chunk, pairs, swapped)
+
+    def _swap_jobs(self, swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
+        if swapper.card.name not in self._warm:
             # The first call of a network pays for its set-up: it is made on one pair and not counted.
             swap_jobs(swapper, [job for job in jobs if job.source_face and job.target_face][:1])
-            self._warm.add(method)
-        swapped = swap_jobs(swapper, jobs)
+            self._warm.add(swapper.card.name)
+        return swap_jobs(swapper, jobs)
+
+    def _find(self, swapper: ReleasedSwapper, pair: Pair, frame: Frame) -> Swapped:
+        source, target = self._manifest.image(pair.source), self._manifest.image(pair.target)
+        return found(swapper, pair, source, target, frame)
+
+    def _mark_swapped(self, method: str, chunk: int, pairs: Sequence[Pair], swapped: Sequence[Swapped]) -> None:
         provenance = {"hifibench:method": method, "hifibench:run": self._run_id}
 
         def save(item: tuple[Pair, Swapped]) -> str:
             pair, result = item
             if result.frame is None:
+                self._folder.swap_image(method, pair.pair).unlink(missing_ok=True)
                 return ""
             save_png(self._folder.swap_image(method, pair.pair), result.frame, provenance)
             return content_hash(result.frame)
@@ -224,7 +266,7 @@ class Stages:
             {"pair": pair.pair, "status": str(result.status), "message": result.message, "content": content}
             for pair, result, content in zip(pairs, swapped, contents, strict=True)
         ]
-        write_json(self._folder.swap_chunk(method, chunk), {"card": swapper.card.hash, "pairs": rows})
+        write_json(self._folder.swap_chunk(method, chunk), {"card": self._cards[method].hash, "pairs": rows})
 
     def _frames(self, pairs: Iterable[Pair]) -> dict[str, tuple[Frame, Any]]:
         """The frames of some pairs with the face in each, every image loaded once."""

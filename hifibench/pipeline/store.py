@@ -7,6 +7,7 @@ pairs.parquet         the pairs with their people, for analysis
 swaps/<method>/       one full frame per pair, <chunk>.json when a chunk is done, cost.json
 observations/<of>/<expert>/<chunk>.npz    what each expert saw, <of> being `images` or a method
 timing/<method>/<chunk>.json              seconds per swap
+logs/<method>/        what a method that runs elsewhere said
 scores.parquet        one row per method x pair x metric
 results.json          aggregates: the same for the same suite, seed and machine, so it holds no time and no date
 timing.json           milliseconds and the hardware they were measured on
@@ -97,6 +98,10 @@ class RunFolder:
     def timing_chunk(self, method: str, chunk: int) -> Path:
         """Seconds per swap of one chunk."""
         return self.root / "timing" / method / f"chunk-{chunk:05d}.json"
+
+    def logs(self, method: str) -> Path:
+        """Folder for what a method that runs elsewhere has to say."""
+        return self.root / "logs" / method
 
     def observations(self, of: str, expert: str, chunk: int) -> Path:
         """What one expert saw in a chunk of images or of a method's swaps."""

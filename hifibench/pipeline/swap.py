@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hifibench.contracts import Crop, Swapper
-from hifibench.errors import HifibenchError
+from hifibench.contracts import Crop, ReleasedSwapper, Service, Swapper, SwapperPlugin
+from hifibench.errors import HifibenchError, MethodError, UsageError
 from hifibench.faces import align, paste, templates
-from hifibench.records import Face, Floats, Frame, Status, Swap
+from hifibench.records import Face, Floats, Frame, ImageRef, Pair, Status, Swap, Swapped
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,22 +39,59 @@ class Job:
     target_face: Face | None
 
 
-@dataclass(frozen=True)
-class Swapped:
-    """One pair, swapped.
+@contextmanager
+def loaded(plugin: SwapperPlugin, device: str, logs: Path) -> Iterator[Swapper | ReleasedSwapper]:
+    """Load a method, and start and stop what it runs elsewhere.
 
-    Attributes:
-        frame: the target's frame with the swapped face, same size; ``None`` unless ``status`` is ``OK``.
-        status: how it ended.
-        message: why it failed, empty otherwise.
-        seconds: time inside the swapper, for one pair: that of its batch, shared out equally. NaN where it was not
-            called.
+    Args:
+        plugin: the method.
+        device: where its networks are to be.
+        logs: folder for what it has to say; made if it is needed.
+
+    Raises:
+        MethodError: it cannot be loaded or started, or said within the block that it cannot work.
     """
+    try:
+        swapper = plugin.load(device)
+        if not isinstance(swapper, Swapper | ReleasedSwapper) or swapper.card != plugin.card:
+            raise UsageError(
+                f"The method {plugin.card.name!r} loads a {type(swapper).__name__}; expected a "
+                "hifibench.contracts.Swapper or ReleasedSwapper with the plugin's own card."
+            )
+    except Exception as error:  # a method of somebody else's may raise anything
+        raise MethodError.of(error) from error
+    if not isinstance(swapper, Service):
+        yield swapper
+        return
+    try:
+        try:
+            logs.mkdir(parents=True, exist_ok=True)
+            swapper.start(logs)
+        except Exception as error:
+            raise MethodError.of(error) from error
+        yield swapper
+    finally:
+        swapper.stop()
 
-    frame: Frame | None
-    status: Status
-    message: str = ""
-    seconds: float = float("nan")
+
+def found(swapper: ReleasedSwapper, pair: Pair, source: ImageRef, target: ImageRef, frame: Frame) -> Swapped:
+    """The released swap of a pair, held to its contract; what breaks on one pair loses only that.
+
+    Args:
+        swapper: whose release is searched.
+        pair: of the manifest.
+        source: the image that gave the face.
+        target: the image that received it.
+        frame: the target's frame.
+    """
+    try:
+        swapped = swapper.find(pair, source, target, frame)
+    except Exception as error:
+        return _failed(swapper.card.name, error)
+    if swapped.frame is not None and swapped.frame.shape != frame.shape:
+        sizes = " and the target's ".join(f"{one.shape[1]}x{one.shape[0]}" for one in (swapped.frame, frame))
+        return Swapped(None, Status.FAILED, f"The released frame has {sizes} pixels; a swap keeps the target's size.")
+    return swapped
 
 
 def swap_jobs(swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
@@ -62,7 +101,7 @@ def swap_jobs(swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
     one, so that a pair that breaks a swapper loses only itself.
 
     Raises:
-        HifibenchError: what the swapper or its card asks for is missing or wrong, whatever the pair.
+        MethodError: what the swapper or its card asks for is missing or wrong, whatever the pair.
     """
     results: list[Swapped | None] = [None] * len(jobs)
     ready: list[int] = []
@@ -88,19 +127,22 @@ def _swap_batch(swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
         targets = [_crop(job.target, job.target_face, swapper.card.target) for job in jobs]
         swap, seconds = _call(swapper, _batch(sources), _batch(targets))
         _check(swap, len(jobs), targets[0][0].shape)
-    except HifibenchError:
-        raise
+    except HifibenchError as error:
+        raise MethodError.of(error) from error
     except Exception as error:
         if len(jobs) > 1:
             return [_swap_batch(swapper, [job])[0] for job in jobs]
-        message = f"{type(error).__name__}: {error}"
-        _log.warning("%s failed on a pair: %s", swapper.card.name, message)
-        _log.debug("details", exc_info=True)
-        return [Swapped(None, Status.FAILED, message)]
+        return [_failed(swapper.card.name, error)]
     return [
         replace(_paste(swapper, job, matrix, swap, row), seconds=seconds)
         for row, (job, (_, matrix)) in enumerate(zip(jobs, targets, strict=True))
     ]
+
+
+def _failed(name: str, error: Exception) -> Swapped:
+    message = f"{type(error).__name__}: {error}"
+    _log.debug("%s failed on a pair", name, exc_info=error)
+    return Swapped(None, Status.FAILED, message)
 
 
 def _call(swapper: Swapper, source: Tensor, target: Tensor) -> tuple[Swap, float]:
@@ -138,6 +180,8 @@ def _check(swap: Swap, rows: int, shape: tuple[int, ...]) -> None:
         raise ValueError(f"returned images of shape {tuple(swap.image.shape)}, expected {(rows, *shape)}")
     if len(swap.status) != rows:
         raise ValueError(f"returned {len(swap.status)} statuses for {rows} pairs")
+    if swap.messages and len(swap.messages) != rows:
+        raise ValueError(f"returned {len(swap.messages)} messages for {rows} pairs")
     if swap.mask is not None and tuple(swap.mask.shape) != (rows, 1, *shape[1:]):
         raise ValueError(f"returned masks of shape {tuple(swap.mask.shape)}, expected {(rows, 1, *shape[1:])}")
     for row, status in enumerate(swap.status):
@@ -156,7 +200,7 @@ def _check(swap: Swap, rows: int, shape: tuple[int, ...]) -> None:
 
 def _paste(swapper: Swapper, job: Job, matrix: align.Matrix, swap: Swap, row: int) -> Swapped:
     if swap.status[row] is not Status.OK:
-        return Swapped(None, swap.status[row])
+        return Swapped(None, swap.status[row], swap.messages[row] if swap.messages else "")
     image = np.clip(swap.image[row].detach().cpu().numpy(), 0.0, 1.0)
     mask = None if swap.mask is None else np.clip(swap.mask[row, 0].detach().cpu().numpy(), 0.0, 1.0)
     crop = swapper.card.target

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from hifibench.contracts import Crop, SwapperCard
-from hifibench.errors import MissingError, UsageError
+from hifibench.errors import MethodError, MissingError
 from hifibench.pipeline.swap import Job, swap_jobs
 from hifibench.records import Cost, Face, Frame, Status, Swap
 
@@ -144,14 +144,24 @@ def test_images_that_carry_gradients_are_taken() -> None:
     assert done.status is Status.OK
 
 
-def test_what_is_missing_or_wrong_whatever_the_pair_stops_the_run() -> None:
+def test_what_is_missing_or_wrong_whatever_the_pair_is_an_error_of_the_method() -> None:
     def swap(source: Tensor, target: Tensor) -> Tensor:
         raise MissingError("weights.bin is not there")
 
-    with pytest.raises(MissingError, match="weights"):
+    with pytest.raises(MethodError, match="weights") as missing:
         swap_jobs(Fake(swap), [job(0), job(1)])
-    with pytest.raises(UsageError, match="Did you mean 'ffhq'"):
+    with pytest.raises(MethodError, match="Did you mean 'ffhq'") as wrong:
         swap_jobs(Fake(lambda s, t: t, "ffhqq"), [job(0)])
+    assert (missing.value.exit_code, wrong.value.exit_code) == (3, 2)
+
+
+def test_the_swappers_own_messages_are_kept() -> None:
+    swap = lambda s, t: Swap(t, None, (Status.OK, Status.TIMED_OUT), ("", "took 9 s"))  # noqa: E731
+    done = swap_jobs(Fake(swap), [job(0), job(1)])
+    assert [(result.status, result.message) for result in done] == [(Status.OK, ""), (Status.TIMED_OUT, "took 9 s")]
+    # Tried again one by one, since a batch that breaks the contract may be one pair's fault.
+    long = lambda s, t: Swap(t, None, (Status.FAILED,) * len(t), ("why", "why else"))  # noqa: E731
+    assert swap_jobs(Fake(long), [job(0)])[0].message == "ValueError: returned 2 messages for 1 pairs"
 
 
 def test_the_swappers_own_status_is_kept() -> None:
