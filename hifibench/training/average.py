@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class WeightAverage:
@@ -25,15 +25,23 @@ class WeightAverage:
         self.network = copy.deepcopy(network).requires_grad_(False)
         self._live, self._decay = network, decay
 
-    def follow(self, step: int) -> None:
-        """Take in the weights after step ``step``, counted from 0.
+    def follow(self, optimiser: torch.optim.Adam) -> None:
+        """Take in the weights after a step of the optimiser.
 
-        In the first steps the average is over fewer of them, so that it forgets the random start sooner. Buffers, such
-        as a norm's running statistics, are averages already and are copied.
+        In a weight's first steps the average is over fewer of them, so that it forgets the random start sooner.
+        Weights that got no gradient, frozen in a second stage, stay as they are on average. Buffers, such as a norm's
+        running statistics, are averages already and are copied.
         """
-        weight = 1 - min(self._decay, (1 + step) / (10 + step))
+        groups: dict[float, tuple[list[Tensor], list[Tensor]]] = {}
+        for mine, live in zip(self.network.parameters(), self._live.parameters(), strict=True):
+            if live.grad is not None:
+                done = float(optimiser.state[live]["step"]) - 1
+                group = groups.setdefault(1 - min(self._decay, (1 + done) / (10 + done)), ([], []))
+                group[0].append(mine)
+                group[1].append(live)
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.network.parameters()), list(self._live.parameters()), weight)
+            for weight, (averages, weights) in groups.items():
+                torch._foreach_lerp_(averages, weights, weight)
             for mine, live in zip(self.network.buffers(), self._live.buffers(), strict=True):
                 mine.copy_(live)
 

@@ -165,9 +165,9 @@ class Loop:
             self.accelerator.backward(losses.total)
             self._average_gradients(self.method.networks[turn])
             optimiser.step()
+            if self._average is not None and turn == "generator":
+                self._average.follow(optimiser)
             values |= parts | {f"total_{turn}": total}
-        if self._average is not None:
-            self._average.follow(self.step)
         watched = self.method.watch()
         if watched:
             healthy = self._mean(torch.stack([value.float() for value in watched.values()]))
