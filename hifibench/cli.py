@@ -27,6 +27,14 @@ app.add_typer(assets_app, name="assets")
 app.add_typer(data_app, name="data")
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=FILE", help="Weights of your own training, as a method of that name; repeatable."),
+]
+Add = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="TOML file of methods from elsewhere; repeatable."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress; errors and results only.")]
 
 
@@ -38,6 +46,7 @@ class Listing(StrEnum):
     presets = "presets"
     metrics = "metrics"
     experts = "experts"
+    kinds = "kinds"
 
 
 def _version(wanted: bool) -> None:
@@ -63,10 +72,8 @@ def run(
         Path | None, typer.Option(help="CSV of your own photographs: source,target[,source_id,target_id].")
     ] = None,
     methods: Annotated[str | None, typer.Option(help="Methods, comma-separated, instead of the suite's.")] = None,
-    weights: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=FILE", help="Weights of your own training, as a method of that name; repeatable."),
-    ] = None,
+    weights: Weights = None,
+    add: Add = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N pairs.")] = None,
     shard: Annotated[
         str, typer.Option(help="This process's share of the work, i/n; the others use the same --out and options.")
@@ -78,7 +85,7 @@ def run(
     """Run a suite: plan, swap, observe, score, report. Begun runs are finished, not begun anew."""
     from hifibench.commands import run_suite
 
-    run_suite(suite, out, pairs, methods, tuple(weights or ()), limit, shard, seed, device, quiet)
+    run_suite(suite, out, pairs, methods, tuple(weights or ()), tuple(add or ()), limit, shard, seed, device, quiet)
 
 
 @app.command()
@@ -87,12 +94,32 @@ def swap(
     target: Annotated[Path, typer.Argument(help="Photograph that receives it.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="PNG file to write.")],
     method: Annotated[str, typer.Option(help="See 'hifibench list methods'.")] = "faceswap",
+    add: Add = None,
     device: Device = "auto",
 ) -> None:
     """Swap the face of one photograph onto another."""
-    from hifibench.commands import swap_photographs
+    from hifibench.commands import add_methods, swap_photographs
 
+    add_methods(tuple(add or ()))
     swap_photographs(source, target, out, method, device)
+
+
+@app.command()
+def selftest(
+    method: Annotated[str, typer.Argument(help="See 'hifibench list methods'.")],
+    weights: Weights = None,
+    add: Add = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Check that a method keeps to its contract: shape, range, channels, determinism, batches, sides, place."""
+    from hifibench.commands import add_methods, add_weights
+    from hifibench.commands_selftest import selftest
+
+    add_methods(tuple(add or ()))
+    for words in weights or ():
+        add_weights(words)
+    selftest(method, device, quiet)
 
 
 @app.command()
@@ -139,10 +166,11 @@ def train(
 
 
 @app.command(name="list")
-def list_(what: Annotated[Listing, typer.Argument(help="What to list.")]) -> None:
-    """List what is installed, plugins included: suites, methods, training presets, metrics or experts."""
-    from hifibench.commands import show_list
+def list_(what: Annotated[Listing, typer.Argument(help="What to list.")], add: Add = None) -> None:
+    """List what is installed, plugins included: suites, methods and their kinds, presets, metrics or experts."""
+    from hifibench.commands import add_methods, show_list
 
+    add_methods(tuple(add or ()))
     show_list(what.value)
 
 

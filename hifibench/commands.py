@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from hifibench import registry, suite
 from hifibench.commands_train import trainable, trainer
-from hifibench.contracts import Crop, SwapperPlugin
+from hifibench.contracts import Crop, Swapper, SwapperPlugin
 from hifibench.device import choose
 from hifibench.errors import HifibenchError, InterruptedRunError, UsageError
 from hifibench.needs import of_suite
@@ -44,6 +45,7 @@ def run_suite(
     pairs: Path | None,
     methods: str | None,
     weights: tuple[str, ...],
+    files: tuple[Path, ...],
     limit: int | None,
     shard: str,
     seed: int,
@@ -51,8 +53,9 @@ def run_suite(
     quiet: bool,
 ) -> None:
     """``hifibench run``."""
-    added = [add_weights(words) for words in weights]
+    added, offered = [add_weights(words) for words in weights], add_methods(files)
     chosen = load_suite(name, pairs, methods)
+    added += offered if methods is None else []
     if added:
         chosen = chosen.model_copy(update={"methods": tuple(dict.fromkeys((*chosen.methods, *added)))})
     from hifibench import assets
@@ -82,15 +85,25 @@ def add_weights(words: str) -> str:
     return name
 
 
+def add_methods(files: tuple[Path, ...]) -> list[str]:
+    """Offer the methods of the user's TOML files, for this process; their names."""
+    from hifibench.methods_file import add
+
+    return [name for file in files for name in add(file)]
+
+
 def open_weights(name: str, file: Path) -> SwapperPlugin:
     """Exported weights as a method, by whichever method's training wrote them."""
-    refusals = []
+    from hifibench.training.weights import OtherFormError
+
     for method in trainable():
         try:
             return trainer(method).open(name, file)
-        except UsageError as error:
-            refusals.append(str(error))
-    raise UsageError("; ".join(dict.fromkeys(refusals)))
+        except OtherFormError as error:
+            refusal = error
+    raise UsageError(
+        f"{file} holds no weights that 'hifibench train' wrote for any of {', '.join(trainable())}: {refusal}"
+    )
 
 
 def show_report(folder: Path) -> None:
@@ -112,7 +125,7 @@ def swap_photographs(source: Path, target: Path, out: Path, method: str, device:
         raise UsageError(f"-o {out}: swaps are written as PNG, which keeps their provenance; name a .png file.")
     from hifibench.data.images import load, save_png
     from hifibench.faces.detect import Detector
-    from hifibench.pipeline.swap import Job, swap_jobs
+    from hifibench.pipeline.swap import Job, loaded, swap_jobs
 
     frames = [load(path) for path in (source, target)]
     detector = Detector()
@@ -128,8 +141,10 @@ def swap_photographs(source: Path, target: Path, out: Path, method: str, device:
                 markup=False,
             )
         faces.append(found[0])
-    swapper = plugin.load(device)
-    (done,) = swap_jobs(swapper, [Job(frames[0], faces[0], frames[1], faces[1])])
+    with TemporaryDirectory(prefix="hifibench-") as logs, loaded(plugin, device, Path(logs)) as swapper:
+        if not isinstance(swapper, Swapper):
+            raise UsageError(f"{method} is known by what its authors released; it swaps no other pair.")
+        (done,) = swap_jobs(swapper, [Job(frames[0], faces[0], frames[1], faces[1])])
     if done.frame is None:
         raise UsageError(f"{method} could not swap {source} onto {target}: {done.message or done.status}.")
     save_png(out, done.frame, {"hifibench:method": method, "hifibench:run": "single swap"})
@@ -209,6 +224,7 @@ _LISTINGS: dict[str, tuple[tuple[str, ...], Callable[[], list[str]], Callable[[s
         _preset_row,
     ),
     "experts": (("expert", "role", "crop", "licence", "what it is"), registry.experts.names, _expert_row),
+    "kinds": (("kind", "what it is"), registry.kinds.names, lambda name: (registry.kinds.get(name).summary,)),
     "metrics": (("metric", "what it is"), registry.metrics.names, _metric_row),
 }
 
