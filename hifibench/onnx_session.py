@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hifibench.errors import UsageError
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+_log = logging.getLogger("hifibench")
 
-def session(path: Path) -> InferenceSession:
-    """Open an ONNX file on the CPU.
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
-    One thread and sequential execution: sums are then formed in the same order on any number of cores. Threads may
-    share a session. Telemetry is off.
+
+def session(path: Path, device: str = "cpu") -> InferenceSession:
+    """Open an ONNX file.
+
+    One thread and sequential execution: on the CPU, sums are then formed in the same order on any number of cores.
+    Threads may share a session. Telemetry is off.
+
+    Args:
+        path: the file.
+        device: ``cpu``, ``cuda`` or ``cuda:N``. Where ONNX Runtime cannot use CUDA, the CPU takes over, and this is
+            logged once.
 
     Raises:
         UsageError: the file is no ONNX network.
@@ -29,6 +40,28 @@ def session(path: Path) -> InferenceSession:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3  # errors only
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        opened = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
     except Exception as error:  # ONNX Runtime's exceptions share no base class but this
         raise UsageError(f"{path} cannot be opened as an ONNX network: {error}. Give an .onnx file.") from error
+    if device.startswith("cuda") and _CUDA not in opened.get_providers():
+        _say_once(f"ONNX Runtime cannot use {device} here: its networks run on the CPU. It needs onnxruntime-gpu.")
+    return opened
+
+
+def _providers(device: str) -> list[Any]:
+    import onnxruntime
+
+    if not device.startswith("cuda") or _CUDA not in onnxruntime.get_available_providers():
+        return [_CPU]
+    # Neither rounded products nor algorithms chosen by a race: both would change the bits.
+    options = {
+        "device_id": device.partition(":")[2] or "0",
+        "use_tf32": "0",
+        "cudnn_conv_algo_search": "HEURISTIC",
+    }
+    return [(_CUDA, options), _CPU]
+
+
+@cache
+def _say_once(message: str) -> None:
+    _log.warning(message)

@@ -93,6 +93,11 @@ _FIVE_POINTS = {
     "ffhq": _Template(FFHQ, 512, "replicate"),
     # InsightFace widens the ArcFace crop for sizes that are multiples of 128 and keeps it centred.
     "inswapper": _Template(_ARCFACE + np.array([8, 0]), 128, "zero"),
+    # The frontal one of SimSwap's alone: FaceFusion's arcface_112_v1, with which it runs its SimSwap and GHOST exports.
+    "arcface-v1": _Template(_SIMSWAP[2], 112, "zero"),
+    # ArcFace with more around the face, its points at 0.85 of their distance from the middle: mtcnn_512 of FaceFusion
+    # and of the unofficial HifiFace, to the seven digits in which those are published.
+    "arcface-85": _Template(56 + 0.85 * (_ARCFACE - 56), 112, "zero"),
     "simswap-224": _Template(2 * _SIMSWAP, 224, "zero"),
     "dlib": _Template(150 * (_DLIB + _DLIB_PADDING) / (1 + 2 * _DLIB_PADDING), 150, "zero"),
 }

@@ -11,7 +11,7 @@ from hifibench.records import Face
 
 SHAPE = (480, 640)
 UPRIGHT = [name for name in templates.names() if name != "frame"]
-FIVE_POINT = ["arcface", "ffhq", "inswapper", "dlib"]
+FIVE_POINT = ["arcface", "arcface-v1", "arcface-85", "ffhq", "inswapper", "dlib"]
 
 
 def face_at(angle: float = 0, scale: float = 0.5, shift: tuple[float, float] = (180, 90)) -> Face:
@@ -39,6 +39,56 @@ def insightface_points(size: int) -> np.ndarray:
 def test_arcface_points_are_met_exactly_by_a_face_of_that_shape(name, size):
     points = insightface_points(size)
     face = Face(np.zeros(4, np.float32), (2.5 * points + 31).astype(np.float32), 1)
+    np.testing.assert_allclose(landmarks_in(face, Crop(name, size)), points, atol=1e-3)
+
+
+# FaceFusion's face_helper.py: points as shares of the crop's side, by which the ONNX files that it publishes are run.
+FACEFUSION = {
+    "arcface-v1": [
+        (0.35473214, 0.45658929),
+        (0.64526786, 0.45658929),
+        (0.50000000, 0.61154464),
+        (0.37913393, 0.77687500),
+        (0.62086607, 0.77687500),
+    ],
+    "arcface": [
+        (0.34191607, 0.46157411),
+        (0.65653393, 0.45983393),
+        (0.50022500, 0.64050536),
+        (0.37097589, 0.82469196),
+        (0.63151696, 0.82325089),
+    ],
+    "inswapper": [
+        (0.36167656, 0.40387734),
+        (0.63696719, 0.40235469),
+        (0.50019687, 0.56044219),
+        (0.38710391, 0.72160547),
+        (0.61507734, 0.72034453),
+    ],
+    "ffhq": [
+        (0.37691676, 0.46864664),
+        (0.62285697, 0.46912813),
+        (0.50123859, 0.61331904),
+        (0.39308822, 0.72541100),
+        (0.61150205, 0.72490465),
+    ],
+    "arcface-85": [
+        (0.36562865, 0.46733799),
+        (0.63305391, 0.46585885),
+        (0.50019127, 0.61942959),
+        (0.39032951, 0.77598822),
+        (0.61178945, 0.77476328),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", FACEFUSION)
+@pytest.mark.parametrize("size", [112, 256, 512])
+def test_crops_of_published_onnx_files_are_facefusions(name, size):
+    points = size * np.array(FACEFUSION[name])
+    template = templates._FIVE_POINTS[name]
+    np.testing.assert_allclose(template.points * size / template.size, points, atol=1e-7 * size)
+    face = Face(np.zeros(4, np.float32), (1.7 * points + 20).astype(np.float32), 1)
     np.testing.assert_allclose(landmarks_in(face, Crop(name, size)), points, atol=1e-3)
 
 

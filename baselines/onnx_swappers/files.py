@@ -1,0 +1,95 @@
+"""The files of an ONNX swapper: where they lie, what is missing and where it comes from, and their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from baselines.onnx_swappers.table import EMBEDDED, Row, origins
+from hifibench.errors import MissingError
+
+PROSE = {"summary", "paper", "licence", "limits", "trained_with"}
+"""Fields of a row that change nothing of what it computes."""
+
+
+class Files(NamedTuple):
+    """Where the networks of a row lie; ``None`` where the row has none, or it is an asset of the project."""
+
+    swapper: Path
+    recogniser: Path | None
+    converter: Path | None
+
+    def all(self) -> Iterator[Path]:
+        """Those that there are in the row, whether they are on disk or not."""
+        return (file for file in self if file is not None)
+
+
+def place(row: Row, folder: Path, given: Mapping[str, Any]) -> Files:
+    """Where the files of a row are looked for.
+
+    Args:
+        row: the whole row.
+        folder: of the file that gave it.
+        given: the fields which stand in that file: paths in them are relative to its folder. Those of a published row
+            are names, looked for beside the swapper.
+    """
+    swapper = folder / Path(row.file).expanduser()
+
+    def beside(field: str, name: str) -> Path:
+        return (folder if field in given else swapper.parent) / Path(name).expanduser()
+
+    return Files(
+        swapper,
+        beside("recogniser", row.recogniser) if row.recogniser not in ("", EMBEDDED) else None,
+        beside("converter", row.converter) if row.converter not in ("none", "emap") else None,
+    )
+
+
+def need(files: Files, method: str) -> None:
+    """Refuse to go on without a file.
+
+    Raises:
+        MissingError: names each file that is not there, where it comes from, its licence, and its place.
+    """
+    missing = [file for file in files.all() if not file.is_file()]
+    if not missing:
+        return
+    lines = []
+    for file in missing:
+        origin = origins().get(file.name)
+        said = f"from {origin.url} (licence: {origin.licence})" if origin else "named in the methods file"
+        lines.append(f"{file}: {said}")
+    count = "one file" if len(missing) == 1 else f"{len(missing)} files"
+    raise MissingError(
+        f"The method {method} lacks {count}, which hifibench does not fetch. Put it there, and run the command again:"
+        "\n  " + "\n  ".join(lines)
+    )
+
+
+def fingerprint(row: Row, files: Files) -> str:
+    """SHA-256 over the row and the contents of its files, hexadecimal: another one may swap otherwise."""
+    said = row.model_dump(mode="json", exclude=PROSE | {"file", "recogniser", "converter"})
+    said["converter"] = "" if files.converter else row.converter
+    said["files"] = [_sha256(file) if file else "" for file in files]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(file: Path) -> str:
+    """Hexadecimal; empty where there is no such file."""
+    try:
+        status = file.stat()
+    except OSError:
+        return ""
+    return _sha256_once(file, status.st_size, status.st_mtime_ns) if file.is_file() else ""
+
+
+@cache
+def _sha256_once(file: Path, size: int, modified: int) -> str:
+    """Of a file of that size and time: a process reads each once, since many are of a gigabyte."""
+    from hifibench.fetching import sha256_of
+
+    return sha256_of(file)
