@@ -3,12 +3,19 @@
 The file has the columns ``source,target`` and may have ``source_id`` and ``target_id``; paths are relative to its
 folder. Without ids every picture is taken for a person of its own, by its content: two copies of one file are one
 person. A byte order mark, Windows line ends, and semicolons or tabs instead of commas are understood.
+
+Pictures that are frames of videos say so in ``source_video,source_frame,target_video,target_frame``: the name of the
+video, as ``000``, and the frame's index in it, counted from zero. Released methods are found by them
+(`baselines.released`), and intervals are clustered by them. A picture without a video leaves both cells empty, or the
+columns are not there. Without an id, a picture of a video shows the person whom the ids of other pictures of that video
+name, and if there is none, or more than one, a person called as the video is.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +28,8 @@ from hifibench.registry import did_you_mean
 
 _REQUIRED = ("source", "target")
 _OPTIONAL = ("source_id", "target_id")
+_OF_VIDEOS = ("source_video", "source_frame", "target_video", "target_frame")
+_COLUMNS = _REQUIRED + _OPTIONAL + _OF_VIDEOS
 _PREFIX = "file:"
 _MOST_PROBLEMS = 20
 
@@ -77,13 +86,25 @@ def load(ref: ImageRef, root: Path) -> Frame:
 
 
 class _Row(NamedTuple):
-    """One line of the file; an id is empty where there is no such column."""
+    """One line of the file; a cell is empty where there is no such column."""
 
     line: int
     source: str
     target: str
     source_id: str
     target_id: str
+    source_video: str
+    source_frame: str
+    target_video: str
+    target_frame: str
+
+
+class _Place(NamedTuple):
+    """Where in a video an image stands, and the line that says so."""
+
+    video: str
+    frame: int
+    line: int
 
 
 @dataclass
@@ -95,6 +116,7 @@ class _Plan:
     contents: dict[str, str] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     identities: dict[str, tuple[str, int]] = field(default_factory=dict)
+    places: dict[str, _Place] = field(default_factory=dict)
     pairs: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def add(self, row: _Row) -> None:
@@ -102,6 +124,8 @@ class _Plan:
         before = len(self.problems)
         source = self._image(row.line, "source", row.source, row.source_id)
         target = self._image(row.line, "target", row.target, row.target_id)
+        self._place(row.line, "source", source, row.source_video, row.source_frame)
+        self._place(row.line, "target", target, row.target_video, row.target_frame)
         if source is None or target is None or len(self.problems) > before:
             return
         first = self.pairs.setdefault((source, target), row.line)
@@ -113,22 +137,32 @@ class _Plan:
         person: dict[str, str] = {}
         for image, content in self.contents.items():
             person.setdefault(content, image)
-        refs = tuple(
-            ImageRef(
-                image=image,
-                uri=_PREFIX + image,
-                identity=self.identities[content][0] if content in self.identities else person[content],
-                video=person[content],
-                content=content,
+        named = self._people_of_videos()
+        # A copy that is not said to be of a video is what its twin is.
+        twins: dict[str, _Place] = {}
+        for image, place in self.places.items():
+            twins.setdefault(self.contents[image], place)
+        refs = []
+        for image, content in self.contents.items():
+            still = twins.get(content, _Place(person[content], 0, 0))
+            video, frame, _ = self.places.get(image, still)
+            known = self.identities.get(content)
+            refs.append(
+                ImageRef(
+                    image=image,
+                    uri=_PREFIX + image,
+                    identity=known[0] if known else named.get(video, video),
+                    video=video,
+                    frame=frame,
+                    content=content,
+                )
             )
-            for image, content in self.contents.items()
-        )
         pairs = tuple(Pair(f"{number:05d}", *names) for number, names in enumerate(self.pairs))
         galleries = {
             "frames": tuple(dict.fromkeys(pair.target for pair in pairs)),
             "sources": tuple(dict.fromkeys(pair.source for pair in pairs)),
         }
-        return Manifest(images=refs, pairs=pairs, galleries=galleries, origin="files of the user's own")
+        return Manifest(images=tuple(refs), pairs=pairs, galleries=galleries, origin="files of the user's own")
 
     def _image(self, line: int, column: str, cell: str, identity: str) -> str | None:
         """The name of one cell's image, checked and hashed when it is met for the first time."""
@@ -156,6 +190,35 @@ class _Plan:
                     f"the picture {image} is given the id {identity!r}, but {known!r} in line {first}; choose one.",
                 )
         return image
+
+    def _place(self, line: int, side: str, image: str | None, video: str, frame: str) -> None:
+        """Take in which frame of which video an image is."""
+        if not video and not frame:
+            return
+        if not video or not frame:
+            given, missing = (f"{side}_video", f"{side}_frame") if video else (f"{side}_frame", f"{side}_video")
+            self._problem(line, f"{given} {video or frame!r} without {missing}; fill in both or neither.")
+            return
+        if not re.fullmatch(r"[0-9]{1,9}", frame):
+            self._problem(line, f"{side}_frame {frame!r} is no index of a frame; expected 0, 1, 2 and so on.")
+            return
+        if image is None:
+            return
+        known = self.places.setdefault(image, _Place(video, int(frame), line))
+        if known[:2] != (video, int(frame)):
+            self._problem(
+                line,
+                f"the picture {image} is said to be frame {int(frame)} of video {video!r}, but frame {known.frame} of "
+                f"video {known.video!r} in line {known.line}; choose one.",
+            )
+
+    def _people_of_videos(self) -> dict[str, str]:
+        """Video -> the one id that its pictures are given; videos with several people, or none, are not there."""
+        people: dict[str, set[str]] = {}
+        for image, place in self.places.items():
+            if (known := self.identities.get(self.contents[image])) is not None:
+                people.setdefault(place.video, set()).add(known[0])
+        return {video: next(iter(ids)) for video, ids in people.items() if len(ids) == 1}
 
     def _problem(self, line: int, what: str) -> None:
         self.problems.append(f"line {line}: {what}")
@@ -197,11 +260,11 @@ def _rows(path: Path, text: str) -> Iterator[_Row]:
                 problems.append(f"line {reader.line_num}: {len(cells)} cells, expected {len(header)} as in the header.")
                 continue
             row = dict(zip(header, cells, strict=True))
-            empty = [column for column in header if not row[column]]
+            empty = [column for column in header if not row[column] and column not in _OF_VIDEOS]
             if empty:
                 problems.append(f"line {reader.line_num}: nothing under {', '.join(empty)}; fill it in.")
                 continue
-            yield _Row(reader.line_num, *(row.get(column, "") for column in _REQUIRED + _OPTIONAL))
+            yield _Row(reader.line_num, *(row.get(column, "") for column in _COLUMNS))
     except csv.Error as error:
         problems.append(f"line {reader.line_num}: no valid CSV ({error}).")
     if problems:
@@ -212,10 +275,10 @@ def _header(path: Path, cells: list[str]) -> list[str]:
     """The columns, in the file's order."""
     columns = [cell.strip().lower() for cell in cells]
     for column in columns:
-        if column not in _REQUIRED + _OPTIONAL:
+        if column not in _COLUMNS:
             raise UsageError(
-                f"{path}, line 1: unknown column {column!r}.{did_you_mean(column, [*_REQUIRED, *_OPTIONAL])} "
-                "Expected source,target and perhaps source_id,target_id."
+                f"{path}, line 1: unknown column {column!r}.{did_you_mean(column, list(_COLUMNS))} "
+                f"Expected source,target and perhaps {','.join(_OPTIONAL + _OF_VIDEOS)}."
             )
         if columns.count(column) > 1:
             raise UsageError(f"{path}, line 1: the column {column!r} stands there twice; remove one.")

@@ -211,3 +211,102 @@ def test_a_picture_that_has_changed_is_refused(folder):
     (folder / "a.png").unlink()
     with pytest.raises(ImageError, match="There is no file"):
         files.load(ref, folder)
+
+
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000028000000280800000000a995e7b10000000249444154789c62a4912b0000000049454e44ae426082"
+)
+"""The header of a picture of 40x40 pixels, the same bytes whichever library writes images."""
+
+FRAMES = "source,target,source_video,source_frame,target_video,target_frame\n"
+
+
+def test_pictures_may_be_frames_of_videos(folder):
+    made = plan(folder, FRAMES + "a.png,b.png,003,0,000,12\na.png,c.png,003,0,000,024\n")
+    assert [(ref.image, ref.video, ref.frame) for ref in made.images] == [
+        ("a.png", "003", 0),
+        ("b.png", "000", 12),
+        ("c.png", "000", 24),
+    ]
+    assert Manifest.from_json(made.to_json()) == made
+
+
+def test_a_manifest_without_videos_is_the_same_to_the_byte(folder):
+    """The hash as it was before pairs could name videos: results of earlier runs stay comparable."""
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.png").write_bytes(PNG + name.encode())
+    made = plan(folder, "source,target\na.png,b.png\na.png,c.png\n")
+    assert made.hash == "d2ec9be095f7ae04cac2c7b838a6a10293b271557db69f5351167406a5390d36"
+    made = plan(folder, "source,target,source_id,target_id\na.png,b.png,ann,ben\n")
+    assert made.hash == "3eab92234aea0f3274bae32472845cd7d057a625347d57942f6bde79c6ce078d"
+
+
+def test_empty_cells_leave_a_still_what_it_was(folder):
+    text = "source,target\na.png,b.png\nc.png,d.png\n"
+    assert plan(folder, FRAMES + "a.png,b.png,,,,\nc.png,d.png,,,,\n").to_json() == plan(folder, text).to_json()
+    mixed = plan(folder, FRAMES + "a.png,b.png,,,000,3\n")
+    assert [(ref.video, ref.frame) for ref in mixed.images] == [("a.png", 0), ("000", 3)]
+
+
+def test_pictures_of_a_video_show_one_person(folder):
+    made = plan(folder, FRAMES + "a.png,b.png,003,0,000,1\nc.png,d.png,000,9,003,7\n")
+    assert {ref.image: ref.identity for ref in made.images} == {
+        "a.png": "003",
+        "b.png": "000",
+        "c.png": "000",
+        "d.png": "003",
+    }
+
+
+def test_an_id_counts_for_the_other_pictures_of_its_video(folder):
+    text = "source,target,source_id,source_video,source_frame,target_video,target_frame\n"
+    made = plan(folder, text + "a.png,b.png,ann,003,0,000,1\nc.png,d.png,ben,000,9,003,7\n")
+    assert [ref.identity for ref in made.images] == ["ann", "ben", "ben", "ann"]
+    # Two people in one video: its other pictures can be taken for neither.
+    made = plan(folder, text + "a.png,b.png,ann,003,0,000,1\nc.png,d.png,ben,003,9,003,7\n")
+    assert made.image("d.png").identity == "003"
+
+
+def test_a_copy_without_a_video_is_what_its_twin_is(folder):
+    (folder / "copy.png").write_bytes((folder / "b.png").read_bytes())
+    made = plan(folder, FRAMES + "copy.png,c.png,,,,\na.png,b.png,003,0,000,12\n")
+    twin, named = made.image("copy.png"), made.image("b.png")
+    assert (twin.video, twin.frame, twin.identity) == (named.video, named.frame, named.identity) == ("000", 12, "000")
+
+
+def test_equal_frames_of_one_video_are_no_contradiction(folder):
+    (folder / "copy.png").write_bytes((folder / "b.png").read_bytes())
+    made = plan(folder, FRAMES + "a.png,b.png,003,0,000,12\na.png,copy.png,003,0,000,13\n")
+    assert [made.image(name).frame for name in ("b.png", "copy.png")] == [12, 13]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("a.png,b.png,003,0,000,-1\n", "line 2: target_frame '-1' is no index of a frame; expected 0, 1, 2"),
+        ("a.png,b.png,003,1.0,000,1\n", "line 2: source_frame '1.0' is no index"),
+        ("a.png,b.png,003,first,000,1\n", "line 2: source_frame 'first' is no index"),
+        ("a.png,b.png,003,²,000,1\n", "line 2: source_frame '²' is no index"),
+        ("a.png,b.png,003,0,000,9999999999\n", "line 2: target_frame '9999999999' is no index"),
+        ("a.png,b.png,,4,000,1\n", "line 2: source_frame '4' without source_video; fill in both"),
+        ("a.png,b.png,003,0,000,\n", "line 2: target_video '000' without target_frame"),
+        (
+            "a.png,b.png,003,0,000,1\na.png,c.png,003,5,000,2\n",
+            "line 3: the picture a.png is said to be frame 5 of video '003', but frame 0 of video '003' in line 2",
+        ),
+        (
+            "a.png,b.png,003,0,000,1\nb.png,c.png,001,1,000,2\n",
+            "line 3: the picture b.png is said to be frame 1 of video '001', but frame 1 of video '000' in line 2",
+        ),
+        ("a.png,b.png,003,x,000,1\na.png,c.png,003,0,000,y\n", "line 2: .*\n.*line 3: target_frame 'y'"),
+    ],
+)
+def test_bad_frames_are_refused(folder, rows, said):
+    with pytest.raises(UsageError, match=said):
+        plan(folder, FRAMES + rows)
+
+
+def test_a_frame_column_alone_and_a_misspelt_one_are_refused(folder):
+    assert "source_frame '3' without source_video" in refused(folder, "source,target,source_frame\na.png,b.png,3\n")
+    message = refused(folder, "source,target,target_vidoe\na.png,b.png,000\n")
+    assert "Did you mean 'target_video'?" in message

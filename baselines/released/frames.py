@@ -1,0 +1,281 @@
+"""Frames of a video by their index: frame N is the N-th that a player shows, counted from zero.
+
+What counts is what comes out of the decoder in the order of display. Containers' own frame numbers and times per
+frame are of no use for that: streams begin at any time, frames are stored in another order than they are shown in,
+and edit lists hide some. So the packets of a file are listed once, without decoding; a frame is then decoded from the
+last key frame before it, or from where the decoder stands. Where the times of the packets say nothing reliable,
+frames are counted from the beginning instead.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from hifibench.errors import UsageError
+from hifibench.records import Frame
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+
+_NEAR = 16
+"""Decoding this many frames on costs no more than a seek, which throws away what the decoder has begun."""
+
+
+class DamagedError(UsageError):
+    """A video cannot be read, or breaks off (exit code 2)."""
+
+
+class NoFrameError(UsageError):
+    """A video has fewer frames than the index asks for (exit code 2)."""
+
+
+class _Key(NamedTuple):
+    """A key frame: when it is shown, and when it is decoded, in the stream's units."""
+
+    pts: int
+    dts: int
+
+
+class _Index(NamedTuple):
+    """The frames of a video in the order of display.
+
+    Attributes:
+        pts: when each is shown, ascending.
+        keys: the key frames, ascending.
+    """
+
+    pts: tuple[int, ...]
+    keys: tuple[_Key, ...]
+
+
+class Video:
+    """A video that gives frames by index, to several threads.
+
+    Threads that wait at the same moment are served in the order of the video, whatever order they came in: so frames
+    all over a video cost about one pass.
+
+    Args:
+        path: of the file; it is opened when the first frame is asked for.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._gate, self._work = threading.Lock(), threading.Lock()
+        self._waiting: Counter[int] = Counter()
+        self._made: dict[int, Frame | UsageError] = {}
+        self._container: InputContainer | None = None
+        self._frames: Iterator[VideoFrame] = iter(())
+        self._at: int | None = None  # index of the last frame that the decoder gave
+        self._index: _Index | None = None
+        self._listed = False
+        self._length: int | None = None
+        self.decoded = 0
+        """Frames decoded until now, those on the way to a wanted one included."""
+
+    def frame(self, index: int) -> Frame:
+        """One frame, ``(H, W, 3)`` uint8 RGB.
+
+        Args:
+            index: in the order of display, from 0.
+
+        Raises:
+            DamagedError: the file is no video, is truncated, or cannot be decoded there.
+            NoFrameError: the video ends before; says how many frames it has.
+        """
+        with self._gate:
+            self._waiting[index] += 1
+        try:
+            with self._work:
+                if index not in self._made:
+                    self._serve()
+                made = self._made[index]
+        finally:
+            with self._gate:
+                self._waiting[index] -= 1
+                if not self._waiting[index]:
+                    del self._waiting[index]
+                    self._made.pop(index, None)
+        if isinstance(made, UsageError):
+            raise made
+        return made
+
+    @property
+    def length(self) -> int:
+        """How many frames it has; takes a whole pass where the times of the packets are not reliable.
+
+        Raises:
+            DamagedError: as `frame`.
+        """
+        with self._work, self._told():
+            return self._count()
+
+    def close(self) -> None:
+        """Close the file; a later call opens it again."""
+        with self._work:
+            self._close()
+
+    def _serve(self) -> None:
+        """Decode all that threads wait for at this moment."""
+        with self._gate:
+            wanted = sorted(index for index in self._waiting if index not in self._made)
+        for index in wanted:
+            try:
+                with self._told():
+                    self._made[index] = np.asarray(self._get(index).to_ndarray(format="rgb24"), np.uint8)
+            except UsageError as error:
+                self._close()
+                self._made[index] = error
+
+    def _get(self, index: int) -> VideoFrame:
+        self._list()
+        if self._index is not None:
+            if index >= len(self._index.pts):
+                raise self._too_short(index)
+            if (frame := self._by_time(self._index, index)) is not None:
+                return frame
+            # The times promised a frame that did not come: they are not to be trusted.
+            self._index = None
+            self._open()
+        return self._by_count(index)
+
+    def _by_time(self, index: _Index, wanted: int) -> VideoFrame | None:
+        """Decode on, or from the last key frame before; ``None`` where another frame than expected came."""
+        pts = index.pts
+        key = index.keys[bisect_right(index.keys, pts[wanted], key=lambda one: one.pts) - 1]
+        first = bisect_left(pts, key.pts)
+        if self._at is None or not first - _NEAR <= self._at < wanted:
+            self._seek(key)
+        for frame in self._frames:
+            if self._at is None:
+                # Frames shown before the key frame may lack those that they refer to; those after it never do.
+                if frame.pts is not None and frame.pts < pts[first]:
+                    continue
+                self._at = first - 1
+            self._at += 1
+            if frame.pts != pts[self._at]:
+                return None
+            if self._at == wanted:
+                return None if frame.is_corrupt else frame
+        return None
+
+    def _by_count(self, wanted: int) -> VideoFrame:
+        """Decode from the beginning, or on, counting."""
+        if self._at is None or self._at >= wanted:
+            self._open()
+        for frame in self._frames:
+            self._at = 0 if self._at is None else self._at + 1
+            if self._at == wanted:
+                if frame.is_corrupt:
+                    raise DamagedError(f"{self._path} is damaged at frame {wanted}; copy it again.")
+                return frame
+        self._length = 0 if self._at is None else self._at + 1
+        self._at = None
+        raise self._too_short(wanted)
+
+    def _count(self) -> int:
+        self._list()
+        if self._index is not None:
+            return len(self._index.pts)
+        if self._length is None:
+            self._open()
+            self._length = sum(1 for _ in self._frames)
+        return self._length
+
+    def _too_short(self, wanted: int) -> NoFrameError:
+        count = self._count()
+        return NoFrameError(f"{self._path} has {count} frames, 0 to {count - 1}; the pair asks for frame {wanted}.")
+
+    def _list(self) -> None:
+        if not self._listed:
+            self._index = _listed(self._path)
+            self._listed = True
+
+    def _open(self) -> None:
+        self._close()
+        self._container, stream = _opened(self._path)
+        self._frames = self._decode(self._container, stream)
+
+    def _seek(self, key: _Key) -> None:
+        if self._container is None:
+            self._open()
+        assert self._container is not None
+        stream = self._container.streams.video[0]
+        self._container.seek(key.dts, stream=stream, backward=True)
+        self._frames = self._decode(self._container, stream)
+        self._at = None
+
+    def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+        for frame in container.decode(stream):
+            self.decoded += 1
+            yield frame
+
+    def _close(self) -> None:
+        if self._container is not None:
+            self._container.close()
+        self._container, self._frames, self._at = None, iter(()), None
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what the decoder raises into a `DamagedError`."""
+        from av.error import FFmpegError
+
+        try:
+            yield
+        except FFmpegError as error:
+            raise DamagedError(f"{self._path} cannot be read as a video ({error.strerror}); copy it again.") from error
+
+
+def _opened(path: Path) -> tuple[InputContainer, VideoStream]:
+    import av
+
+    container = av.open(str(path))
+    if not container.streams.video:
+        container.close()
+        raise DamagedError(f"{path} holds no video.")
+    return container, container.streams.video[0]
+
+
+def _listed(path: Path) -> _Index | None:
+    """List the packets without decoding; ``None`` where their times do not say which frame is which.
+
+    Raises:
+        DamagedError: the file holds fewer packets than its index says.
+    """
+    container, stream = _opened(path)
+    with container:
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        # Not stream.frames: that counts what an edit list cuts off, too.
+        said = len(stream.index_entries)
+    whole = len([packet for packet in packets if not packet.is_corrupt])
+    if whole < max(said, len(packets)):
+        raise DamagedError(
+            f"{path} is truncated: {whole} of its {max(said, len(packets))} frames are there; copy it again."
+        )
+    return _indexed(packets)
+
+
+def _indexed(packets: list[Packet[VideoStream]]) -> _Index | None:
+    pts = [one.pts for one in packets if not one.is_discard and one.pts is not None]
+    keys = [
+        _Key(one.pts, one.pts if one.dts is None else one.dts)
+        for one in packets
+        if one.is_keyframe and one.pts is not None
+    ]
+    if any(one.pts is None for one in packets) or len(set(pts)) < len(pts):
+        return None
+    # Before the first key frame the decoder drops frames, so that counts differ.
+    if not packets or not packets[0].is_keyframe or not pts or min(pts) < keys[0].pts:
+        return None
+    return _Index(tuple(sorted(pts)), tuple(sorted(keys)))
