@@ -1,0 +1,139 @@
+"""SimSwap (Chen et al., ACM Multimedia 2020): trained here, and by its authors' own weights."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from baselines.simswap.config import Config
+from hifibench.contracts import Crop, Swapper, SwapperCard, SwapperPlugin
+from hifibench.records import Cost
+from hifibench.training import shipped
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from hifibench.training.contract import Plan, Trainable, TrainerPlugin
+
+FORM = "hifibench simswap 1"
+"""Of files of weights (`hifibench.training.weights`)."""
+
+WEIGHTS = Path(__file__).with_name("trained") / "simswap.safetensors"
+"""Weights that come with the package."""
+
+PAPER = (
+    "R. Chen et al., SimSwap: An efficient framework for high fidelity face swapping, ACM Multimedia 2020 "
+    "(arXiv:2106.06340)"
+)
+_TEACHERS = ("w600k-mbf",)
+
+
+def _card() -> SwapperCard:
+    return SwapperCard(
+        name="simswap",
+        summary="SimSwap lite, identity injection and weak feature matching; trained on generated portraits",
+        source=Crop("ffhq", 128),
+        target=Crop("ffhq", 128),
+        paper=PAPER,
+        licence="code Apache-2.0; weights: research only, as their teacher and training images",
+        assets=_TEACHERS,
+        trained_with=("w600k",),
+        limits="128 pixels, so swaps are soft on large faces; trained for under an hour on two processor cores, on "
+        "generated portraits, where the paper had more than 500 epochs of VGGFace2.",
+        weights=shipped.digest(WEIGHTS),
+    )
+
+
+def _load(card: SwapperCard, file: Path, device: str) -> Swapper:
+    import torch
+
+    from baselines.simswap.generator import Generator
+    from baselines.simswap.swapper import SimSwap
+    from hifibench.training import recogniser, weights
+
+    if file == WEIGHTS:
+        shipped.need(file, card.name)
+    generator = Generator(Config(**weights.card(file, FORM)["config"]))
+    weights.fill(generator, file)
+    generator.to(device).to(memory_format=torch.channels_last)
+    return SimSwap(card, generator, recogniser.w600k(card.source, device))
+
+
+def from_weights(name: str, file: Path) -> SwapperPlugin:
+    """Weights of a training of one's own as a method.
+
+    Args:
+        name: its row in the tables.
+        file: what ``hifibench train`` wrote.
+
+    Raises:
+        MissingError: there is no such file.
+        UsageError: it holds something else.
+    """
+    from hifibench.training import weights
+
+    said = weights.card(file, FORM)
+    crop = Crop("ffhq", said["config"]["size"])
+    card = SwapperCard(
+        name=name,
+        summary=f"SimSwap, {said.get('steps', '?')} steps of {said.get('preset', '?')}",
+        source=crop,
+        target=crop,
+        paper=PAPER,
+        licence=f"code Apache-2.0; weights: {said.get('licence', 'those of the training data and the teacher')}",
+        assets=_TEACHERS,
+        trained_with=("w600k",),
+        weights=shipped.digest(file),
+    )
+    return SwapperPlugin(card, partial(_load, card, file))
+
+
+def _count() -> Cost:
+    from baselines.simswap.generator import count
+    from baselines.simswap.presets import LITE
+
+    return count(_config(LITE))
+
+
+@cache
+def _training() -> TrainerPlugin:
+    from baselines.simswap.generator import count
+    from baselines.simswap.presets import PRESETS
+    from hifibench.training.contract import TrainerPlugin
+
+    return TrainerPlugin(
+        PRESETS, lambda plan: _TEACHERS, lambda plan: count(_config(plan)), _make, _export, from_weights
+    )
+
+
+def _config(plan: Plan) -> Config:
+    return Config(plan.size, **{name: plan.method[name] for name in ("width", "blocks", "identity_scale", "momentum")})
+
+
+def _make(plan: Plan, device: str) -> Trainable:
+    from baselines.simswap.losses import Weights
+    from baselines.simswap.method import TEMPLATE, Schedule, SimSwapTraining
+    from hifibench.training import recogniser
+
+    chosen = plan.method
+    schedule = Schedule(
+        Weights(**chosen["weights"]),
+        Weights(**{**chosen["weights"], **chosen["first_weights"]}),
+        **{name: chosen[name] for name in ("first_steps", "wfm_from", "gp", "gp_every")},
+    )
+    identity = recogniser.w600k(Crop(TEMPLATE, plan.size), device)
+    return SimSwapTraining(_config(plan), identity, schedule, chosen["discriminator"], device)
+
+
+def _export(generator: nn.Module, card: dict[str, Any], file: Path) -> None:
+    from dataclasses import asdict
+
+    from baselines.simswap.generator import Generator
+    from hifibench.training import weights
+
+    assert isinstance(generator, Generator)
+    weights.save(generator, FORM, asdict(generator.config), card, file)
+
+
+simswap = SwapperPlugin(_card(), partial(_load, _card(), WEIGHTS), _training, _count)
