@@ -61,7 +61,7 @@ LITE = Plan(
         # Identity first, which the target's look would otherwise keep out for long.
         first_steps=800,
         first_weights={"adv": 0.3, "att": 1.0, "id": 10.0, "rec": 40.0},
-        weights={"adv": 0.5, "att": 10.0, "id": 10.0, "rec": 100.0, "hear_id": 1.0, "hear_chg": 1.0, "hear_rec": 20.0},
+        weights={"adv": 0.5, "att": 5.0, "id": 10.0, "rec": 100.0, "hear_id": 5.0, "hear_chg": 1.0, "hear_rec": 60.0},
     ),
 )
 """What two processor cores learn in half an hour from generated portraits: the budget of HifiFace's ``lite``."""
