@@ -28,7 +28,7 @@ def _method(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-PAPER_224 = Plan("paper-224", size=224, batch=16, steps=500_000, optimisers=_PAPER, method=_method())
+PAPER_224 = Plan("paper-224", size=224, batch=16, steps=1_000_000, optimisers=_PAPER, method=_method())
 """Sec. 3.3 and 4: 224 pixels, Adam with betas 0 and 0.999 and a rate of 4e-4, weights 10, 10, 1e-5 and 10.
 
 Open in the paper: the batch and the number of steps (it says more than 500 epochs; here those of the authors' training
@@ -47,13 +47,13 @@ LITE = Plan(
     flip=True,
     average=0.995,
     method=_method(
-        width=0.375,
-        blocks=4,
+        width=0.25,
+        blocks=6,
         identity_scale=512**0.5,
         momentum=0.01,
-        discriminator={"scales": 2, "layers": 3, "channels": 24},
+        discriminator={"scales": 2, "layers": 3, "channels": 16},
         wfm_from=2,
-        gp_every=16,
+        gp_every=32,
         # Identity first, which the target's look would otherwise keep out for long.
         first_steps=800,
         first_weights={"id": 10.0, "rec": 20.0, "adv": 0.3, "wfm": 2.0},
