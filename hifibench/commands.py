@@ -196,10 +196,12 @@ def _preset_row(words: str) -> tuple[str, ...]:
 
 def _cost_words(count: Callable[[], Cost] | None) -> tuple[str, str]:
     """Parameters in millions and multiply-accumulates in billions, or dashes."""
-    if count is None:
-        return "—", "—"
-    cost = count()
-    return f"{cost.params_trainable / 1e6:.2f} M", "—" if cost.macs is None else f"{cost.macs / 1e9:.2f} G"
+    cost = Cost(None, None, None) if count is None else count()
+    return _amount(cost.params_trainable, 1e6, "M"), _amount(cost.macs, 1e9, "G")
+
+
+def _amount(value: int | None, unit: float, prefix: str) -> str:
+    return "—" if value is None else f"{value / unit:.2f} {prefix}"
 
 
 def _expert_row(name: str) -> tuple[str, ...]:

@@ -177,16 +177,16 @@ class Swapped:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one swap costs, measured or counted by the swapper itself.
+    """What one swap costs, measured or counted by the swapper itself; ``None`` for what it cannot tell.
 
     Attributes:
         params_trainable: parameters that training the method updates.
         params_frozen: parameters of networks it needs at inference but never trains (recogniser, 3D face model).
-        macs: multiply-accumulates of one swap at the card's size; ``None`` where counting makes no sense.
+        macs: multiply-accumulates of one swap at the card's size.
     """
 
-    params_trainable: int
-    params_frozen: int
+    params_trainable: int | None
+    params_frozen: int | None
     macs: int | None
 
 

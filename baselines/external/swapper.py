@@ -48,7 +48,7 @@ class Program:
         checkout: the code base that it runs, if it is in git.
         files: what must be there before it is started, such as weights.
         files_origin: where these come from and under which licence, a sentence for messages.
-        parameters: of its networks; 0 where unknown.
+        parameters: of its networks; ``None`` where unknown.
     """
 
     card: SwapperCard
@@ -60,7 +60,7 @@ class Program:
     checkout: Checkout | None = None
     files: tuple[Path, ...] = ()
     files_origin: str = "See the key 'files' of its table."
-    parameters: int = 0
+    parameters: int | None = None
 
     def plugin(self) -> SwapperPlugin:
         """The method; whether all of it is there is looked at when it is loaded."""
@@ -167,7 +167,7 @@ class External:
 
     def cost(self) -> Cost:
         """What the table says: nobody can look into the program."""
-        return Cost(params_trainable=self._program.parameters, params_frozen=0, macs=None)
+        return Cost(params_trainable=self._program.parameters, params_frozen=None, macs=None)
 
     def _row(self, source: Floats, target: Floats) -> _Row:
         if self._supervisor is None or self._scratch is None:

@@ -106,7 +106,7 @@ class ExternalTable(CommonTable):
     cwd: Path = Path()
     checkout: Path | None = None
     files: tuple[Path, ...] = ()
-    parameters: int = Field(0, ge=0)
+    parameters: int | None = Field(None, ge=0)
 
 
 def make(name: str, table: Mapping[str, Any], folder: Path) -> SwapperPlugin:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 from hifibench import assets
 from hifibench.faces import templates
 from hifibench.records import Cost
@@ -36,11 +38,12 @@ def card(evidence: Evidence) -> Finding:
         cost = evidence.swapper.cost()
     except Exception as error:  # a method of somebody else's may raise anything
         return Finding("failed", f"cost() raised {type(error).__name__}: {error}")
-    if not isinstance(cost, Cost) or min(cost.params_trainable, cost.params_frozen, cost.macs or 0) < 0:
+    if not isinstance(cost, Cost) or min(value or 0 for value in astuple(cost)) < 0:
         return Finding("failed", f"cost() gave {cost!r}, expected a hifibench.records.Cost without negative numbers")
     source, target = (f"{crop.template} {crop.size or ''}".strip() for crop in (one.source, one.target))
-    parameters = (cost.params_trainable + cost.params_frozen) / 1e6
-    return Finding("ok", f"source {source}, target {target}; {parameters:.2f} M parameters")
+    counted = [value for value in (cost.params_trainable, cost.params_frozen) if value is not None]
+    parameters = f"{sum(counted) / 1e6:.2f} M parameters" if counted else "parameters not told"
+    return Finding("ok", f"source {source}, target {target}; {parameters}")
 
 
 def output(evidence: Evidence) -> Finding:

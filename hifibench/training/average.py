@@ -42,8 +42,8 @@ class WeightAverage:
         with torch.no_grad():
             for weight, (averages, weights) in groups.items():
                 torch._foreach_lerp_(averages, weights, weight)
-            for mine, live in zip(self.network.buffers(), self._live.buffers(), strict=True):
-                mine.copy_(live)
+            for copied, running in zip(self.network.buffers(), self._live.buffers(), strict=True):
+                copied.copy_(running)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

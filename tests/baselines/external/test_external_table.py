@@ -14,6 +14,7 @@ from baselines.external import table as tables
 from baselines.external.checkout import Checkout, head
 from hifibench.contracts import Crop, SwapperPlugin
 from hifibench.errors import MissingError, UsageError
+from hifibench.records import Cost
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,8 @@ def test_the_card_says_what_the_table_says(tmp_path: Path) -> None:
     )
     assert "8 bits" in card.limits and card.kind == "method"
     assert plugin.load("cpu").cost().params_trainable == 55  # type: ignore[union-attr]
+    silent = external.make("mine", player(tmp_path, {}), tmp_path)
+    assert silent.load("cpu").cost() == Cost(None, None, None)  # type: ignore[union-attr]
 
 
 def make(folder: Path, **changes: Any) -> SwapperPlugin:
