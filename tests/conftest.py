@@ -9,8 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from hifibench.records import Frame
+
+# Time says nothing on a machine that does something else besides.
+settings.register_profile("hifibench", deadline=None)
+settings.load_profile("hifibench")
 
 Completed = subprocess.CompletedProcess[str]
 

@@ -19,10 +19,10 @@ from hifibench.errors import UsageError
 from hifibench.faces import templates
 from hifibench.registry import did_you_mean
 from hifibench.tables import Table, read
+from hifibench.user_files import digest
 
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
-_WHOLE_BYTES, _SAMPLES, _SAMPLE_BYTES = 8 << 20, 64, 1 << 16
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,40}")
 
 
@@ -157,31 +157,11 @@ def stamped(made: Program, settings: Mapping[str, Any]) -> Program:
     files = [Path(word) for word in made.command[1:] if _is_file(Path(word))]
     seen = {
         "settings": settings,
-        "files": [(file.name, fingerprint(file)) for file in _unique([*files, *made.files])],
+        "files": [(file.name, digest(file)) for file in _unique([*files, *made.files])],
         "checkout": "" if made.checkout is None else made.checkout.state(),
     }
-    digest = hashlib.sha256(json.dumps(seen, sort_keys=True, default=str).encode()).hexdigest()
-    return replace(made, card=replace(made.card, weights=digest))
-
-
-def fingerprint(file: Path) -> str:
-    """A hash that tells files apart: SHA-256 of size and contents, hexadecimal; empty where there is no file.
-
-    Of files above 8 MiB evenly spaced samples are read, 4 MiB in all: a training moves every weight, and the
-    hash is needed whenever a method is listed.
-    """
-    if not file.is_file():
-        return ""
-    size = file.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with file.open("rb") as opened:
-        if size <= _WHOLE_BYTES:
-            digest.update(opened.read())
-        else:
-            for sample in range(_SAMPLES):
-                opened.seek(sample * (size - _SAMPLE_BYTES) // (_SAMPLES - 1))
-                digest.update(opened.read(_SAMPLE_BYTES))
-    return digest.hexdigest()
+    stamp = hashlib.sha256(json.dumps(seen, sort_keys=True, default=str).encode()).hexdigest()
+    return replace(made, card=replace(made.card, weights=stamp))
 
 
 def program(word: str, folder: Path) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hifibench import assets, registry
+from hifibench import registry, user_files
 from hifibench.contracts import MethodKind, Swapper, SwapperCard, SwapperPlugin
 from hifibench.errors import MissingError, UsageError
 
@@ -35,7 +35,7 @@ READY = {
 def ready(row: str) -> SwapperPlugin:
     """A published row as a method, its files in ``<cache>/methods/<method>/``."""
     name = READY[row]
-    return make(name, {"row": row}, assets.cache_root() / "methods" / name)
+    return make(name, {"row": row}, user_files.place(name))
 
 
 def make(name: str, table: Mapping[str, Any], folder: Path) -> SwapperPlugin:

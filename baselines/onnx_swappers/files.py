@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from baselines.onnx_swappers.table import EMBEDDED, Row, origins
-from hifibench.errors import MissingError
+from hifibench import user_files
+from hifibench.user_files import UserFile
 
 PROSE = {"summary", "paper", "licence", "limits", "trained_with"}
 """Fields of a row that change nothing of what it computes."""
@@ -50,46 +50,22 @@ def place(row: Row, folder: Path, given: Mapping[str, Any]) -> Files:
 
 
 def need(files: Files, method: str) -> None:
-    """Refuse to go on without a file.
-
-    Raises:
-        MissingError: names each file that is not there, where it comes from, its licence, and its place.
-    """
-    missing = [file for file in files.all() if not file.is_file()]
-    if not missing:
-        return
-    lines = []
-    for file in missing:
-        origin = origins().get(file.name)
-        said = f"from {origin.url} (licence: {origin.licence})" if origin else "named in the methods file"
-        lines.append(f"{file}: {said}")
-    count = "one file" if len(missing) == 1 else f"{len(missing)} files"
-    raise MissingError(
-        f"The method {method} lacks {count}, which hifibench does not fetch. Put it there, and run the command again:"
-        "\n  " + "\n  ".join(lines)
+    """Refuse to go on without a file: `hifibench.user_files.need`."""
+    known = ((file, origins().get(file.name)) for file in files.all())
+    user_files.need(
+        method, (UserFile(file, said.url, said.licence) if said else UserFile(file) for file, said in known)
     )
+
+
+def _said(file: Path) -> UserFile:
+    """A file with what the table of published ones says of it."""
+    origin = origins().get(file.name)
+    return UserFile(file, origin.url, origin.licence) if origin else UserFile(file)
 
 
 def fingerprint(row: Row, files: Files) -> str:
     """SHA-256 over the row and the contents of its files, hexadecimal: another one may swap otherwise."""
     said = row.model_dump(mode="json", exclude=PROSE | {"file", "recogniser", "converter"})
     said["converter"] = "" if files.converter else row.converter
-    said["files"] = [_sha256(file) if file else "" for file in files]
+    said["files"] = [user_files.digest(file) if file else "" for file in files]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-def _sha256(file: Path) -> str:
-    """Hexadecimal; empty where there is no such file."""
-    try:
-        status = file.stat()
-    except OSError:
-        return ""
-    return _sha256_once(file, status.st_size, status.st_mtime_ns) if file.is_file() else ""
-
-
-@cache
-def _sha256_once(file: Path, size: int, modified: int) -> str:
-    """Of a file of that size and time: a process reads each once, since many are of a gigabyte."""
-    from hifibench.fetching import sha256_of
-
-    return sha256_of(file)

@@ -77,21 +77,6 @@ def test_whatever_may_change_the_outputs_changes_the_card(tmp_path: Path) -> Non
     assert external.make("mine", table, tmp_path).card.hash != second, "the script of the command counts as well"
 
 
-def test_large_files_are_told_apart_by_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "_WHOLE_BYTES", 1000)
-    monkeypatch.setattr(tables, "_SAMPLE_BYTES", 10)
-    file, size = tmp_path / "w", 64 * 10 * 5
-    prints = set()
-    for place in (None, 0, size - 1):
-        data = bytearray(size)
-        if place is not None:
-            data[place] = 1
-        file.write_bytes(data)
-        prints.add(tables.fingerprint(file))
-    file.write_bytes(bytes(size + 1))
-    assert len(prints | {tables.fingerprint(file), tables.fingerprint(tmp_path / "gone")}) == 5
-
-
 def test_the_link_to_an_interpreter_is_kept(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").symlink_to("/usr/bin/env")
