@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import tomllib
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
+from hifibench import methods_file, registry
+from hifibench.contracts import SwapperPlugin
 from hifibench.experts.landmarker import CARD as MEDIAPIPE
 from hifibench.experts.reconstruction import CARD as TDDFA
 from hifibench.pipeline.plan import pairs_table
-from hifibench.records import Manifest
+from hifibench.records import Manifest, Status
 from metrics.reference import CEILING, CHANCE_SLACK
 from reports import records
 from reports.formats import CSV_FIELDS
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "docs/protocol.md", "docs/contracts.md", "docs/hififace.md", "docs/studies.md")
+OURS = ("hifibench.", "baselines.")
+DOCUMENTS = (
+    "README.md",
+    "docs/protocol.md",
+    "docs/contracts.md",
+    "docs/hififace.md",
+    "docs/baselines.md",
+    "docs/methods.md",
+    "docs/external.md",
+    "docs/studies.md",
+)
 
 
 def read(name: str) -> str:
@@ -54,6 +68,30 @@ def test_the_floors_are_those_of_the_cards() -> None:
     ):
         assert said in card.limits, "the card has changed: measure and change docs/protocol.md too"
         assert documented in text
+
+
+def test_every_way_in_which_a_pair_can_end_is_documented() -> None:
+    text = read("docs/contracts.md")
+    for status in Status:
+        assert f"`{status}`" in text, status
+
+
+def test_every_method_and_every_kind_is_documented() -> None:
+    text = read("docs/methods.md")
+    short = {"hififace-n3d": "-n3d", "hififace-bare": "-bare", "hififace-blend": "-blend", "hififace-concat": "-concat"}
+    short |= {"ghost-2-onnx": "-2-", "ghost-3-onnx": "-3-"}
+    ours = {point.name for point in entry_points(group="hifibench.swappers") if point.value.startswith(OURS)}
+    for name in (*ours, *registry.kinds.names()):
+        assert f"`{short.get(name, name)}`" in text, name
+
+
+def test_the_example_of_a_methods_file_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "swappers", registry.Registry("hifibench.swappers", "method", SwapperPlugin))
+    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/methods.md").read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "methods.toml").write_text(example, encoding="utf-8")
+    names = methods_file.add(tmp_path / "methods.toml")
+    kinds = {tomllib.loads(example)[name]["kind"] for name in names}
+    assert len(names) == 5 and kinds == {"onnx", "released", "external"}
 
 
 def test_the_bounds_of_the_checks_are_documented() -> None:
