@@ -6,6 +6,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from baselines.faceshifter.ghost import ghost
 from hifibench.contracts import Crop, Swapper, SwapperCard, SwapperPlugin
 from hifibench.records import Cost
 from hifibench.training import shipped
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from baselines.faceshifter.config import Config
     from hifibench.training.contract import Plan, Trainable, TrainerPlugin
+
+__all__ = ["faceshifter", "from_weights", "ghost"]
 
 FORM = "hifibench faceshifter 1"
 """Of files of weights (`hifibench.training.weights`)."""
@@ -111,7 +114,7 @@ def _training() -> TrainerPlugin:
 def _config(plan: Plan) -> Config:
     from baselines.faceshifter.config import Config
 
-    shape = ("base", "generator_base", "widest", "blocks", "hear_base", "hear_widest", "hear_depth")
+    shape = ("base", "generator_base", "widest", "blocks", "tanh", "hear_base", "hear_widest", "hear_depth")
     return Config(plan.size, **{name: plan.method[name] for name in shape})
 
 

@@ -68,7 +68,7 @@ class AADGenerator(nn.Module):
     def __init__(self, config: Config, id_dim: int = ID_DIM) -> None:
         super().__init__()
         widths, attributes = config.generator_widths, config.attribute_widths
-        self.levels = len(widths)
+        self.levels, self.tanh = len(widths), config.tanh
         self.up1 = nn.ConvTranspose2d(id_dim, widths[0], 2)
         nn.init.xavier_normal_(self.up1.weight)
         for level, (inputs, outputs, channels) in enumerate(
@@ -77,13 +77,13 @@ class AADGenerator(nn.Module):
             self.add_module(f"AADBlk{level}", AADResBlk(inputs, outputs, channels, id_dim, config.blocks))
 
     def forward(self, z_att: Sequence[Tensor], z_id: Tensor) -> Tensor:
-        """``z_att`` as `AttributesEncoder` gives it, ``z_id`` (B, id_dim) -> ``(B, 3, S, S)`` in [-1, 1]."""
+        """``z_att`` of `AttributesEncoder`, ``z_id`` (B, id_dim) -> the swap ``(B, 3, S, S)``, see `AEINet`."""
         m = self.up1(z_id[:, :, None, None])
         for level, attributes in enumerate(z_att, start=1):
             m = self.get_submodule(f"AADBlk{level}")(m, attributes, z_id)
             if level < self.levels:
                 m = double(m)
-        return torch.tanh(m)
+        return torch.tanh(m) if self.tanh else m
 
 
 class AEINet(nn.Module):
@@ -102,7 +102,7 @@ class AEINet(nn.Module):
             z_id: ``(B, id_dim)`` identity of the source.
 
         Returns:
-            The swap ``(B, 3, S, S)`` in [-1, 1], and z_att of ``x_t``.
+            The swap ``(B, 3, S, S)``, in [-1, 1] by a tanh or, without one, on average; and z_att of ``x_t``.
         """
         z_att = self.encoder(x_t)
         return self.generator(z_att, z_id), z_att

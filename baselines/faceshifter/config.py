@@ -22,6 +22,9 @@ class Config:
         generator_base: channels of the generator at the full size, doubled from level to level the other way.
         widest: most channels of a level.
         blocks: AAD, ReLU, convolution this many times in the main branch of an AAD ResBlk.
+        tanh: whether AEI-Net ends in one, as the rebuilds do. Where it saturates there is no gradient, so that no loss
+            takes back the bright spots which instance norms invite (the "droplets" known from StyleGAN); in a short
+            training they stay.
         hear_base: the same of HEAR-Net as ``base``.
         hear_widest: the same of HEAR-Net as ``widest``.
         hear_depth: how often HEAR-Net halves the image.
@@ -32,6 +35,7 @@ class Config:
     generator_base: int = 64
     widest: int = 1024
     blocks: int = 2
+    tanh: bool = True
     hear_base: int = 64
     hear_widest: int = 512
     hear_depth: int = 5

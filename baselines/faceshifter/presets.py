@@ -18,6 +18,7 @@ def _method(**changes: Any) -> dict[str, Any]:
         "generator_base": 64,
         "widest": 1024,
         "blocks": 2,
+        "tanh": True,
         "hear_base": 64,
         "hear_widest": 512,
         "hear_depth": 5,

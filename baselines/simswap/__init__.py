@@ -120,7 +120,7 @@ def _make(plan: Plan, device: str) -> Trainable:
     schedule = Schedule(
         Weights(**chosen["weights"]),
         Weights(**{**chosen["weights"], **chosen["first_weights"]}),
-        **{name: chosen[name] for name in ("first_steps", "wfm_from", "gp", "gp_every")},
+        **{name: chosen[name] for name in ("first_steps", "wfm_from", "gp", "gp_every", "jitter")},
     )
     identity = recogniser.w600k(Crop(TEMPLATE, plan.size), device)
     return SimSwapTraining(_config(plan), identity, schedule, chosen["discriminator"], device)
@@ -137,3 +137,13 @@ def _export(generator: nn.Module, card: dict[str, Any], file: Path) -> None:
 
 
 simswap = SwapperPlugin(_card(), partial(_load, _card(), WEIGHTS), _training, _count)
+
+
+def __getattr__(name: str) -> SwapperPlugin:
+    """``simswap_224`` and ``simswap_512``: made when asked for, since their cards read the user's files."""
+    from baselines.simswap.published import GENERATORS, plugin
+
+    method = name.replace("_", "-")
+    if method not in GENERATORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return plugin(method)

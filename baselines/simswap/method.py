@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from baselines.simswap import losses as paper
 from baselines.simswap.config import Config
@@ -33,6 +34,8 @@ class Schedule:
         gp: lambda_GP, the weight of the gradient penalty.
         gp_every: steps from one penalty to the next; it is weighted by as much (Karras et al., CVPR 2020, "lazy
             regularisation").
+        jitter: pixels by which a swap is moved at most before the recogniser sees it, mirrored every other time; none
+            where it is 0.
     """
 
     weights: paper.Weights
@@ -41,6 +44,7 @@ class Schedule:
     wfm_from: int = 3
     gp: float = 1e-5
     gp_every: int = 1
+    jitter: int = 0
 
 
 class SimSwapTraining:
@@ -111,7 +115,7 @@ class SimSwapTraining:
             v_s, d_t = self._recogniser(batch.source), discriminator(batch.target)
         i_r: Tensor = self.networks["generator"](batch.target, v_s)
         self._swap = i_r.detach()
-        v_r, d_r = self._recogniser(i_r), discriminator(i_r)
+        v_r, d_r = self._recogniser(moved(i_r, schedule.jitter)), discriminator(i_r)
         parts = {
             "id": paper.loss_id(v_r, v_s),
             "rec": paper.loss_rec(i_r, batch.target, batch.same),
@@ -138,3 +142,18 @@ class SimSwapTraining:
                 parts["gp"] = paper.loss_gp(discriminator(i), i)
             total = total + self.schedule.gp * self.schedule.gp_every * parts["gp"]
         return Losses(total, {name: value.detach() for name, value in parts.items()})
+
+
+def moved(images: Tensor, most: int) -> Tensor:
+    """All images of a batch moved alike by up to ``most`` pixels, the border repeated, and mirrored or not.
+
+    A recogniser that always sees swaps in one place is soon pleased by marks that are no part of a face; such marks do
+    not survive being moved, and identities do.
+    """
+    if most == 0:
+        return images
+    down, right, mirrored = (int(torch.randint(high, ())) for high in (2 * most + 1, 2 * most + 1, 2))
+    height, width = images.shape[-2:]
+    padded = F.pad(images, (most, most, most, most), mode="replicate")
+    cut = padded[..., down : down + height, right : right + width]
+    return cut.flip(-1) if mirrored else cut

@@ -22,6 +22,7 @@ def _method(**changes: Any) -> dict[str, Any]:
         "wfm_from": 3,
         "gp": 1e-5,
         "gp_every": 1,
+        "jitter": 0,
         "first_steps": 0,
         "first_weights": {},
         "weights": {"id": 10.0, "rec": 10.0, "adv": 1.0, "wfm": 10.0},

@@ -1,0 +1,156 @@
+"""GHOST, the public rebuild of AEI-Net whose weights can be had: from the user's files, cropped as its own code crops.
+
+Source: the authors' repository ``ai-forever/ghost`` (Apache-2.0): ``AEI_Net(backbone="unet", num_blocks=2, c_id=512)``
+fed with what its ArcFace gives, not brought to unit length. Source and target are cut at 224 pixels by the best of five
+templates (InsightFace's of 2019, here ``simswap-224``); the source is then halved for ArcFace, the target enlarged to
+256 for the network, and the swap brought back to 224 for pasting.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hifibench import user_files
+from hifibench.contracts import Crop, Swapper, SwapperCard, SwapperPlugin
+from hifibench.records import Cost, Status, Swap
+from hifibench.user_files import UserFile
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from baselines.faceshifter.aei import AEINet
+    from hifibench.experts.iresnet import IResNet
+
+NAME = "ghost"
+"""Of the method."""
+
+SIZE = 256
+"""What the network sees and draws."""
+
+_RELEASES = "https://github.com/sberbank-ai/sber-swap/releases/download"
+_CROP = Crop("simswap-224", 224)
+
+
+class Ghost:
+    """Swaps by GHOST's AEI-Net.
+
+    Args:
+        card: the card it is loaded under; its crops are 224 pixels.
+        network: AEI-Net of 256 pixels, in evaluation mode, on the device.
+        recogniser: from ``arcface`` crops ``(B, 3, 112, 112)`` RGB in [-1, 1] to ``(B, 512)``, on the same device.
+    """
+
+    def __init__(self, card: SwapperCard, network: AEINet, recogniser: IResNet) -> None:
+        self._card = card
+        self.network = network
+        self.recogniser = recogniser
+        self._device = next(network.parameters()).device
+
+    @property
+    def card(self) -> SwapperCard:
+        """The card it was loaded under."""
+        return self._card
+
+    def swap(self, source: Tensor, target: Tensor) -> Swap:
+        """See `hifibench.contracts.Swapper.swap`; never fails, and has no mask of its own."""
+        import torch
+
+        # On a processor one by one: a batch is hardly faster there, and a row's last bits would depend on its company.
+        rows = [(source[i : i + 1], target[i : i + 1]) for i in range(len(source))]
+        made = [self._swap(*row) for row in (rows if self._device.type == "cpu" else [(source, target)])]
+        return Swap(torch.cat(made).float().cpu(), None, (Status.OK,) * len(target))
+
+    def _swap(self, source: Tensor, target: Tensor) -> Tensor:
+        import torch
+        from torch.nn import functional as F
+
+        with torch.no_grad():
+            source, target = (one.to(self._device) * 2 - 1 for one in (source, target))
+            # As published: the source by corners, the target edge to edge.
+            small = F.interpolate(source, scale_factor=0.5, mode="bilinear", align_corners=True)
+            large = F.interpolate(target, size=(SIZE, SIZE), mode="bilinear", align_corners=False)
+            y, _ = self.network(large, self.recogniser(small))
+            return F.interpolate(y, size=target.shape[-2:], mode="bilinear", align_corners=False) / 2 + 0.5
+
+    def cost(self) -> Cost:
+        """Parameters, and multiply-accumulates of one swap, the recogniser's look at the source included."""
+        import torch
+
+        own, seen = _count(), _CROP.size // 2
+        assert own.macs is not None
+        looked = _macs(self.recogniser, torch.zeros(1, 3, seen, seen, device=self._device))
+        frozen = sum(one.numel() for one in self.recogniser.parameters())
+        return Cost(own.params_trainable, frozen, own.macs + looked)
+
+
+def _files() -> tuple[UserFile, UserFile]:
+    """The generator's file and that of its ArcFace, an iResNet-100."""
+    folder = user_files.place(NAME)
+    return (
+        UserFile(folder / "G_unet_2blocks.pth", f"{_RELEASES}/sber-swap-v2.0/G_unet_2blocks.pth", "Apache-2.0"),
+        UserFile(folder / "backbone.pth", f"{_RELEASES}/arcface/backbone.pth", "InsightFace, non-commercial research"),
+    )
+
+
+def load(device: str) -> Swapper:
+    """Load the two files; they are read without running code of theirs.
+
+    Raises:
+        MissingError: one or both are not in place; says where to get them and where to put them.
+        UsageError: one is damaged or holds another network; says what does not fit.
+    """
+    generator, backbone = _files()
+    user_files.need(NAME, (generator, backbone))
+
+    import torch
+
+    from baselines.faceshifter.aei import AEINet
+    from baselines.faceshifter.config import Config
+    from hifibench.experts import checkpoint, iresnet
+
+    wanted = f"GHOST's AEI-Net with a U-Net and two blocks ({generator.origin})"
+    with torch.device("meta"):
+        network = AEINet(Config(size=SIZE))
+    checkpoint.fill(network, checkpoint.state(generator.path, wanted), generator.path, wanted)
+    recogniser = iresnet.load(backbone.path, layers=100)
+    return Ghost(_card(), network.to(device), recogniser.to(device))
+
+
+def _card() -> SwapperCard:
+    return SwapperCard(
+        name=NAME,
+        summary="GHOST: the public AEI-Net (U-Net, 2 blocks) with its authors' weights, from your files",
+        source=_CROP,
+        target=_CROP,
+        paper="A. Groshev et al., GHOST: A new face swap approach for image and video domains, IEEE Access 2022",
+        licence="code and generator Apache-2.0; ArcFace weights: non-commercial research",
+        limits="Measured is what the network draws. GHOST's own program cuts it out by a mask from 106 landmarks, can "
+        "enhance it by a further network, steadies landmarks over the frames of a video, and runs in half precision.",
+        weights="".join(user_files.digest(file.path) for file in _files()),
+    )
+
+
+def _count() -> Cost:
+    """Of AEI-Net alone: convolutions and linear layers."""
+    import torch
+
+    from baselines.faceshifter.aei import AEINet
+    from baselines.faceshifter.config import ID_DIM, Config
+
+    with torch.device("meta"):
+        network = AEINet(Config(size=SIZE)).eval()
+        macs = _macs(network, torch.zeros(1, 3, SIZE, SIZE), torch.zeros(1, ID_DIM))
+    return Cost(sum(one.numel() for one in network.parameters()), 0, macs)
+
+
+def _macs(network: AEINet | IResNet, *inputs: Tensor) -> int:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(*inputs)
+    macs: int = counter.get_total_flops() // 2
+    return macs
+
+
+ghost = SwapperPlugin(_card(), load, count=_count)
