@@ -28,24 +28,14 @@ WEIGHTS = Path(__file__).with_name("trained") / "faceshifter.safetensors"
 PAPER = (
     "L. Li et al., FaceShifter: Towards high fidelity and occlusion aware face swapping, CVPR 2020 (arXiv:1912.13457)"
 )
-_TEACHERS = ("w600k-mbf",)
-
-
-def _card() -> SwapperCard:
-    return SwapperCard(
-        name="faceshifter",
-        summary="FaceShifter lite, both stages (AEI-Net, HEAR-Net); trained on generated portraits",
-        source=Crop("ffhq", 128),
-        target=Crop("ffhq", 128),
-        paper=PAPER,
-        licence="code Apache-2.0; weights: research only, as their teacher and training images",
-        assets=_TEACHERS,
-        trained_with=("w600k",),
-        limits="128 pixels, so swaps are soft on large faces; trained for under an hour on two processor cores, on "
-        "generated portraits, where the paper had 550,000 steps on four GPUs and photographs. Its second stage learned "
-        "occlusions from plain shapes.",
-        weights=shipped.digest(WEIGHTS),
-    )
+_CARD = shipped.lite_card(
+    "faceshifter",
+    "FaceShifter lite, both stages (AEI-Net, HEAR-Net)",
+    PAPER,
+    "where the paper had 550,000 steps on four GPUs and photographs. Its second stage learned occlusions from plain "
+    "shapes.",
+    WEIGHTS,
+)
 
 
 def _load(card: SwapperCard, file: Path, device: str) -> Swapper:
@@ -65,32 +55,8 @@ def _load(card: SwapperCard, file: Path, device: str) -> Swapper:
 
 
 def from_weights(name: str, file: Path) -> SwapperPlugin:
-    """Weights of a training of one's own as a method.
-
-    Args:
-        name: its row in the tables.
-        file: what ``hifibench train`` wrote.
-
-    Raises:
-        MissingError: there is no such file.
-        UsageError: it holds something else.
-    """
-    from hifibench.training import weights
-
-    said = weights.card(file, FORM)
-    crop = Crop("ffhq", said["config"]["size"])
-    card = SwapperCard(
-        name=name,
-        summary=f"FaceShifter, {said.get('steps', '?')} steps of {said.get('preset', '?')}",
-        source=crop,
-        target=crop,
-        paper=PAPER,
-        licence=f"code Apache-2.0; weights: {said.get('licence', 'those of the training data and the teacher')}",
-        assets=_TEACHERS,
-        trained_with=("w600k",),
-        weights=shipped.digest(file),
-    )
-    return SwapperPlugin(card, partial(_load, card, file))
+    """Weights of a training of one's own as a method: `hifibench.training.shipped.own`."""
+    return shipped.own(name, file, FORM, "FaceShifter", PAPER, _load)
 
 
 def _count() -> Cost:
@@ -107,7 +73,7 @@ def _training() -> TrainerPlugin:
     from hifibench.training.contract import TrainerPlugin
 
     return TrainerPlugin(
-        PRESETS, lambda plan: _TEACHERS, lambda plan: count(_config(plan)), _make, _export, from_weights
+        PRESETS, lambda plan: shipped.ASSETS, lambda plan: count(_config(plan)), _make, _export, from_weights
     )
 
 
@@ -145,4 +111,4 @@ def _export(generator: nn.Module, card: dict[str, Any], file: Path) -> None:
     weights.save(generator, FORM, asdict(generator.config), card, file)
 
 
-faceshifter = SwapperPlugin(_card(), partial(_load, _card(), WEIGHTS), _training, _count)
+faceshifter = SwapperPlugin(_CARD, partial(_load, _CARD, WEIGHTS), _training, _count)

@@ -1,16 +1,86 @@
-"""Trained weights that come with the package."""
+"""Trained weights as methods: those that come with the package, and those of a training of one's own.
+
+For methods trained with the embedded recogniser alone; HifiFace, which has more teachers, has cards of its own.
+"""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from hifibench.contracts import Crop, Swapper, SwapperCard, SwapperPlugin
 from hifibench.errors import MissingError
+from hifibench.user_files import digest
+
+__all__ = ["ASSETS", "digest", "lite_card", "need", "own"]
+
+ASSETS = ("w600k-mbf",)
+"""Of the recogniser that lite methods are trained with."""
+
+_TRAINED_WITH = ("w600k",)
+_TEMPLATE, _LITE_SIZE = "ffhq", 128
 
 
-def digest(file: Path) -> str:
-    """SHA-256 of a file of weights for a card, hexadecimal; empty where this version has none."""
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+def lite_card(name: str, summary: str, paper: str, limits: str, file: Path) -> SwapperCard:
+    """The card of a lite model that comes with the package.
+
+    Args:
+        name: of the method.
+        summary: one line for listings.
+        paper: citation.
+        limits: what it cannot do beside what all lite models cannot.
+        file: its weights.
+    """
+    crop = Crop(_TEMPLATE, _LITE_SIZE)
+    return SwapperCard(
+        name=name,
+        summary=f"{summary}; trained on generated portraits",
+        source=crop,
+        target=crop,
+        paper=paper,
+        licence="code Apache-2.0; weights: research only, as their teacher and training images",
+        assets=ASSETS,
+        trained_with=_TRAINED_WITH,
+        limits=f"{_LITE_SIZE} pixels, so swaps are soft on large faces; trained for under an hour on two processor "
+        f"cores, on generated portraits, {limits}",
+        weights=digest(file),
+    )
+
+
+def own(
+    name: str, file: Path, form: str, title: str, paper: str, load: Callable[[SwapperCard, Path, str], Swapper]
+) -> SwapperPlugin:
+    """Weights of a training of one's own as a method.
+
+    Args:
+        name: its row in the tables.
+        file: what ``hifibench train`` wrote.
+        form: of such files (`hifibench.training.weights`).
+        title: of the method, as in ``SimSwap, 2500 steps of lite``.
+        paper: citation.
+        load: (card, file, device) -> the swapper.
+
+    Raises:
+        MissingError: there is no such file.
+        UsageError: it holds something else.
+    """
+    from hifibench.training import weights
+
+    said = weights.card(file, form)
+    crop = Crop(_TEMPLATE, said["config"]["size"])
+    card = SwapperCard(
+        name=name,
+        summary=f"{title}, {said.get('steps', '?')} steps of {said.get('preset', '?')}",
+        source=crop,
+        target=crop,
+        paper=paper,
+        licence=f"code Apache-2.0; weights: {said.get('licence', 'those of the training data and the teacher')}",
+        assets=ASSETS,
+        trained_with=_TRAINED_WITH,
+        weights=digest(file),
+    )
+    return SwapperPlugin(card, partial(load, card, file))
 
 
 def need(file: Path, method: str) -> Path:
