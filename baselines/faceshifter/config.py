@@ -22,9 +22,9 @@ class Config:
         generator_base: channels of the generator at the full size, doubled from level to level the other way.
         widest: most channels of a level.
         blocks: AAD, ReLU, convolution this many times in the main branch of an AAD ResBlk.
-        tanh: whether AEI-Net ends in one, as the rebuilds do. Where it saturates there is no gradient, so that no loss
-            takes back the bright spots which instance norms invite (the "droplets" known from StyleGAN); in a short
-            training they stay.
+        tanh: whether AEI-Net ends in one, as the rebuilds do. Where it saturates there is no gradient, and in a short
+            training a saturated spot stood on every nose until HEAR-Net took it away; whether it stays away without a
+            tanh was not tried to the end.
         hear_base: the same of HEAR-Net as ``base``.
         hear_widest: the same of HEAR-Net as ``widest``.
         hear_depth: how often HEAR-Net halves the image.

@@ -42,8 +42,8 @@ def lite_card(name: str, summary: str, paper: str, limits: str, file: Path) -> S
         licence="code Apache-2.0; weights: research only, as their teacher and training images",
         assets=ASSETS,
         trained_with=_TRAINED_WITH,
-        limits=f"{_LITE_SIZE} pixels, so swaps are soft on large faces; trained for under an hour on two processor "
-        f"cores, on generated portraits, {limits}",
+        limits=f"{_LITE_SIZE} pixels, so swaps are soft on large faces; trained for about an hour on one processor "
+        f"core, on generated portraits, {limits}",
         weights=digest(file),
     )
 
