@@ -32,8 +32,8 @@ _CARD = shipped.lite_card(
     "faceshifter",
     "FaceShifter lite, both stages (AEI-Net, HEAR-Net)",
     PAPER,
-    "where the paper had 550,000 steps on four GPUs and photographs. Coloured noise stands around some faces. Its second "
-    "stage learned occlusions from plain shapes.",
+    "where the paper had 550,000 steps on four GPUs and photographs. Coloured noise stands around some faces. Its "
+    "second stage learned occlusions from plain shapes.",
     WEIGHTS,
 )
 
