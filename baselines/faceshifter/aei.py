@@ -1,4 +1,4 @@
-"""AEI-Net, the first stage: identity of the source, attributes of the target (Sec. 3.1, Fig. 10).
+"""AEI-Net, the first stage: identity of the source, attributes of the target (Sec. 3.1).
 
 Names of weights and submodules are those of GHOST's public weights, which load as they are.
 """

@@ -8,7 +8,7 @@ ID_DIM = 512
 """Length of the identity vector z_id of all recognisers used here."""
 
 _SMALLEST = 2
-"""Side of the coarsest maps, where the generator begins (paper, Fig. 10: from the identity by a 2x2 deconvolution)."""
+"""Side of the coarsest maps, where the generator begins (paper: from the identity by a 2x2 deconvolution)."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""HEAR-Net, the second stage: what of the target AEI-Net lost is put back (Sec. 3.2, Fig. 11)."""
+"""HEAR-Net, the second stage: what of the target AEI-Net lost is put back (Sec. 3.2)."""
 
 from __future__ import annotations
 

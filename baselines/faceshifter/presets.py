@@ -33,7 +33,7 @@ def _method(**changes: Any) -> dict[str, Any]:
 
 
 PAPER_256 = Plan("paper-256", size=256, batch=32, steps=550_000, optimisers=_PAPER, same_identity=0.2, method=_method())
-"""Sec. 4 and its supplement: 500 K steps of AEI-Net and 50 K of HEAR-Net, 4 x 8 images, Adam with betas 0 and 0.999 and
+"""Sec. 4: 500 K steps of AEI-Net and 50 K of HEAR-Net, 4 x 8 images, Adam with betas 0 and 0.999 and
 a rate of 4e-4, a fifth of the sources being the targets themselves (half of them for HEAR-Net).
 
 Open in the paper: the discriminators' depth (here pix2pixHD's), the share of occluded targets, and the norms of its

@@ -30,7 +30,8 @@ _CARD = shipped.lite_card(
     "simswap",
     "SimSwap lite, identity injection and weak feature matching",
     PAPER,
-    "where the paper had more than 500 epochs of VGGFace2.",
+    "where the paper had more than 500 epochs of VGGFace2. Marks stand near some mouths; expression follows the target "
+    "weakly.",
     WEIGHTS,
 )
 

@@ -147,8 +147,8 @@ class SimSwapTraining:
 def moved(images: Tensor, most: int) -> Tensor:
     """All images of a batch moved alike by up to ``most`` pixels, the border repeated, and mirrored or not.
 
-    A recogniser that always sees swaps in one place is soon pleased by marks that are no part of a face; such marks do
-    not survive being moved, and identities do.
+    A recogniser that always sees swaps in one place is soon pleased by marks that are no part of a face; moved, they
+    should please it less. Meant for that, and not yet tried in a whole training.
     """
     if most == 0:
         return images
