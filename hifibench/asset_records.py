@@ -100,3 +100,26 @@ class Asset:
     role: str
     licence: Licence
     sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A file that only the user can bring: its terms, or a registration, keep the project from fetching it.
+
+    Attributes:
+        name: how the code and the command line call it.
+        filenames: what it may be called in its place, the authors' own name first; the first one that is there counts.
+        network: what it is, for somebody who lacks it: "CosFace, sphere20".
+        origin: where to get it, as ``https://…`` or in words.
+        licence: its terms.
+        registration: whether its authors give it out only after a form or an account.
+        sha256: of the only right file, hexadecimal; empty where its authors publish none.
+    """
+
+    name: str
+    filenames: tuple[str, ...]
+    network: str
+    origin: str
+    licence: Licence
+    registration: bool = False
+    sha256: str = ""

@@ -10,10 +10,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hifibench.asset_catalogue import CATALOGUE
-from hifibench.asset_records import Asset
+from hifibench.asset_records import Asset, Brought
 from hifibench.asset_store import State, Store
+from hifibench.brought import BROUGHT
+from hifibench.brought.store import BroughtStore
+from hifibench.user_files import digest
 
-__all__ = ["State", "cache_root", "catalogue", "ensure", "path", "state", "verify"]
+__all__ = ["State", "brought", "cache_root", "catalogue", "ensure", "names", "path", "sha256", "state", "verify"]
 
 
 def cache_root() -> Path:
@@ -27,18 +30,38 @@ def cache_root() -> Path:
 
 
 def catalogue() -> Mapping[str, Asset]:
-    """All assets by name."""
+    """All assets that the project can fetch, by name."""
     return CATALOGUE
 
 
+def brought() -> Mapping[str, Brought]:
+    """All assets that only the user can bring, by name."""
+    return BROUGHT
+
+
+def names() -> list[str]:
+    """All assets of either kind, sorted."""
+    return sorted((*CATALOGUE, *BROUGHT))
+
+
+def sha256(name: str) -> str:
+    """What an asset's file is, for the cards of whatever uses it: hexadecimal.
+
+    Of files that the user brings, that of the file which is there; empty where there is none, or no such asset.
+    """
+    if name in BROUGHT:
+        return digest(_own().place(name))
+    return CATALOGUE[name].sha256 if name in CATALOGUE else ""
+
+
 def path(name: str) -> Path:
-    """The file of an asset, its hash checked; fetched first if it is not there.
+    """The file of an asset, its hash checked; fetched first if it is not there and may be.
 
     Raises:
         UsageError: no asset has this name.
         MissingError: it is not there and cannot be had; says what it is, whence it comes, where to put it.
     """
-    return _store().path(name)
+    return _own().path(name) if name in BROUGHT else _store().path(name)
 
 
 def ensure(names: Iterable[str], quiet: bool = False) -> None:
@@ -50,20 +73,29 @@ def ensure(names: Iterable[str], quiet: bool = False) -> None:
 
     Raises:
         UsageError: no asset has one of these names.
-        MissingError: some cannot be had; all of them are named.
+        MissingError: some cannot be had; all of them are named. Files that only the user can bring come first: nothing
+            is fetched for a run that would end for want of them.
     """
-    _store().ensure(names, quiet)
+    wanted = list(names)
+    _own().need(name for name in wanted if name in BROUGHT)
+    _store().ensure((name for name in wanted if name not in BROUGHT), quiet)
 
 
 def state(name: str) -> State:
     """How an asset stands in the cache; changes nothing."""
-    return _store().state(name)
+    return _own().state(name) if name in BROUGHT else _store().state(name)
 
 
 def verify(names: Iterable[str]) -> dict[str, State]:
     """How assets stand in the cache, every byte read anew."""
-    return _store().verify(names)
+    wanted = list(names)
+    own = {name: _own().state(name) for name in wanted if name in BROUGHT}
+    return {**own, **_store().verify(name for name in wanted if name not in BROUGHT)}
 
 
 def _store() -> Store:
     return Store(cache_root(), CATALOGUE)
+
+
+def _own() -> BroughtStore:
+    return BroughtStore(cache_root(), BROUGHT)

@@ -53,11 +53,10 @@ class _Hashed:
     @property
     def hash(self) -> str:
         """SHA-256 over all fields but the prose, and over the contents of the asset files; hexadecimal."""
-        from hifibench.assets import catalogue
+        from hifibench.assets import sha256
 
         fields = {name: value for name, value in asdict(self).items() if name not in _PROSE}  # type: ignore[call-overload]
-        known = catalogue()
-        fields["assets"] = {name: known[name].sha256 if name in known else "" for name in fields["assets"]}
+        fields["assets"] = {name: sha256(name) for name in fields["assets"]}
         return hashlib.sha256(json.dumps(fields, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -24,8 +24,8 @@ def of_suite(suite: Suite) -> list[str]:
         from hifibench.data import portraits
 
         names.extend(portraits.ASSETS)
-    known = assets.catalogue()
+    known = assets.names()
     for name in names:
         if name not in known:
-            raise UsageError(f"A card of the suite names the asset {name!r}.{registry.did_you_mean(name, [*known])}")
+            raise UsageError(f"A card of the suite names the asset {name!r}.{registry.did_you_mean(name, known)}")
     return list(dict.fromkeys(names))

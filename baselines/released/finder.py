@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from baselines.released.frames import DamagedError
 from baselines.released.rule import Rule, is_still
-from baselines.released.videos import Videos
 from hifibench.contracts import SwapperCard
 from hifibench.data import images
+from hifibench.data.video import DamagedError
+from hifibench.data.videos import Videos
 from hifibench.errors import ImageError, UsageError
 from hifibench.records import Frame, ImageRef, Pair, Status, Swapped
 

@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from baselines.released import frame_tables
 from baselines.released.finder import Finder
 from baselines.released.published import RULES, Published
 from baselines.released.rule import Rule
 from hifibench import assets, registry
 from hifibench.contracts import Crop, ReleasedSwapper, SwapperCard, SwapperPlugin
+from hifibench.data import frame_tables
 from hifibench.errors import MissingError, UsageError
 from hifibench.registry import did_you_mean
 from hifibench.tables import read

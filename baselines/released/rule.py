@@ -48,7 +48,7 @@ class Rule(Table):
             (`PLACEHOLDERS`).
         frame: which frame of the file it is: ``target``, the one with the target's index; ``image``, the file is an
             image; ``table``, the one that `table` names.
-        table: a file that maps what `table_key` becomes to the frame's index (`baselines.released.frame_tables`).
+        table: a file that maps what `table_key` becomes to the frame's index (`hifibench.data.frame_tables`).
         table_key: template.
         source_frames: a file that maps what `source_frames_key` becomes to the frame of the source's video that the
             authors took the face from: pairs with another one are refused. ``false``: it is known not to matter.

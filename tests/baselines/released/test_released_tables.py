@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from baselines.released import frame_tables
+from hifibench.data import frame_tables
 from hifibench.errors import MissingError, UsageError
 
 

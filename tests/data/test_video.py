@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from mini_release import COLOURS, decoded, encode, numbered, read
 
-from baselines.released import frames, videos
-from baselines.released.frames import DamagedError, NoFrameError, Video
-from baselines.released.videos import Videos
+from hifibench.data import video as frames
+from hifibench.data import videos
+from hifibench.data.video import DamagedError, NoFrameError, Video
+from hifibench.data.videos import Videos
 
 COUNT = 60
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from baselines.released.frames import Video
+from hifibench.data.video import Video
 
 MOST = 4
 """Open at once beside those in use: pairs come in the order of the target's videos, so few are ever wanted again."""

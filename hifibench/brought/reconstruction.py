@@ -1,0 +1,7 @@
+"""Face models, their networks, and head pose that the user brings."""
+
+from __future__ import annotations
+
+from hifibench.asset_records import Brought
+
+FILES: tuple[Brought, ...] = ()

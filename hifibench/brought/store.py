@@ -1,0 +1,82 @@
+"""The user's own network files: where they belong, how they stand, and what is said where they are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from hifibench.asset_records import Brought
+from hifibench.asset_store import State
+from hifibench.errors import MissingError
+from hifibench.user_files import digest
+
+
+class BroughtStore:
+    """The folder ``<cache>/networks`` and the files it may hold.
+
+    Args:
+        root: the cache folder; need not exist yet.
+        known: what it may hold, by name.
+    """
+
+    def __init__(self, root: Path, known: Mapping[str, Brought]) -> None:
+        self.root, self.known = root, known
+
+    def folder(self, name: str) -> Path:
+        """Where the user puts the file of that name."""
+        return self.root / "networks" / name
+
+    def place(self, name: str) -> Path:
+        """The file itself; where there is none, the path under its authors' own name."""
+        folder = self.folder(name)
+        places = [folder / filename for filename in self.known[name].filenames]
+        return next((place for place in places if place.is_file()), places[0])
+
+    def state(self, name: str) -> State:
+        """How the file stands; ``CORRUPT`` where its authors publish another hash."""
+        found = digest(self.place(name))
+        if not found:
+            return State.ABSENT
+        expected = self.known[name].sha256
+        return State.CORRUPT if expected and found != expected else State.PRESENT
+
+    def path(self, name: str) -> Path:
+        """The file of that name.
+
+        Raises:
+            MissingError: it is not there, or is another file; says where to get it.
+        """
+        self.need([name])
+        return self.place(name)
+
+    def need(self, names: Iterable[str]) -> None:
+        """Refuse to go on where one of the files is not there.
+
+        Raises:
+            MissingError: a table of all that are missing: network, file, where to get it, licence, where to put it.
+        """
+        wrong = [name for name in dict.fromkeys(names) if self.state(name) is not State.PRESENT]
+        if wrong:
+            raise MissingError(self._table(wrong))
+
+    def _table(self, names: list[str]) -> str:
+        """One row a file, in a table that is as wide as it must be: rows are to be copied from."""
+        header = ("network", "file wanted", "where to get it", "licence", "where to put it")
+        rows = [header, *(self._row(name) for name in names)]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines.insert(1, "  ".join("-" * width for width in widths))
+        count = "One file is" if len(names) == 1 else f"{len(names)} files are"
+        return (
+            f"{count} missing that hifibench does not fetch. Get what the table names, put it where it says, and run "
+            "the same command again.\n\n" + "\n".join(lines)
+        )
+
+    def _row(self, name: str) -> tuple[str, ...]:
+        one = self.known[name]
+        origin = f"{one.origin} (registration)" if one.registration else one.origin
+        wanted = " or ".join(one.filenames)
+        if self.state(name) is State.CORRUPT:
+            wanted += f" of SHA-256 {one.sha256}; the one that is there is another"
+        terms = f"{one.licence.terms} (RESEARCH ONLY)" if one.licence.research_only else one.licence.terms
+        return one.network, wanted, origin, terms, str(self.folder(name) / one.filenames[0])
