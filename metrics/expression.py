@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hifibench.contracts import Metric
 from hifibench.records import Observed
-from metrics.inputs import one_of, output
+from metrics.inputs import judge, output
 
-OUTPUTS: Mapping[str, str] = MappingProxyType({"mediapipe": "blendshapes", "3ddfa": "expression"})
-"""Estimator -> its output that describes the expression."""
+OUTPUTS = ("blendshapes", "expression")
+"""What experts call that which describes the expression."""
+IN_SD = ("3ddfa", "deep3d")
+"""Estimators whose coefficients are in standard deviations."""
 
 
 def expression(estimator: str) -> Metric:
@@ -25,11 +24,14 @@ def expression(estimator: str) -> Metric:
     * ``expression[3ddfa]``: length of the difference of the 10 expression coefficients, each in standard deviations
       over the estimator's training set.
 
+    * ``expression[deep3d]``, ``expression[ringnet]``: the same of 64 coefficients (in standard deviations of the model)
+      and of FLAME's 50, unweighted.
+
     Lower is better. NaN where either face was not seen. A failed pair counts as the largest error of the run in the
     worst case: coefficients have no bound, and that of the blendshapes (all 52 wrong) is out of reach of any face.
 
     Args:
-        estimator: one of `OUTPUTS`.
+        estimator: an expert that gives one of `OUTPUTS`.
 
     Raises:
         UsageError: the estimator gives no expression.
@@ -42,22 +44,23 @@ def expression(estimator: str) -> Metric:
         >>> expression("3ddfa").compute(Observed(pd.DataFrame(index=range(2)), swap, {}, target, {}))
         array([5., 0.])
     """
-    one_of("expression", "expression estimator", estimator, OUTPUTS)
+    card = judge("expression", "expression estimator", estimator, lambda card: {*OUTPUTS} & {*card.outputs})
+    described = next(name for name in OUTPUTS if name in card.outputs)
 
     def compute(observed: Observed) -> NDArray[np.float64]:
         rows = len(observed.pairs)
-        swap = output(observed.swap, estimator, OUTPUTS[estimator], rows).astype(np.float64)
-        target = output(observed.target, estimator, OUTPUTS[estimator], rows)
+        swap = output(observed.swap, estimator, described, rows).astype(np.float64)
+        target = output(observed.target, estimator, described, rows)
         error: NDArray[np.float64] = np.linalg.norm(swap - target, axis=1)
         return error
 
     return Metric(
         name=f"expression[{estimator}]",
         title="Expression error",
-        unit="sd" if estimator == "3ddfa" else "",
+        unit="sd" if estimator in IN_SD else "",
         direction="down",
         needs=(estimator,),
         compute=compute,
-        decimals=2 if estimator == "3ddfa" else 3,
+        decimals=2 if described == "expression" else 3,
         group="attributes",
     )

@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from hifibench.contracts import Metric
 from hifibench.errors import UsageError
 from hifibench.records import Floats, Observed
-from metrics.inputs import one_of, output
+from metrics.inputs import judge, one_of, output
 from metrics.retrieval import Similarity, retrieve
 
-RECOGNISERS: Mapping[str, Similarity] = MappingProxyType({"edgeface": "cosine", "dlib": "l2", "w600k": "cosine"})
-"""Recogniser -> the similarity its ``embedding`` was trained for."""
 GALLERIES = ("frames", "sources")
 """``frames``: every sampled original frame (FaceShifter's rule); ``sources``: the images that gave the faces."""
 TOPS: Mapping[str, int] = MappingProxyType({"top1": 1, "top5": 5})
@@ -32,14 +30,14 @@ def id_retrieval(recogniser: str, gallery: str, top: str) -> Metric:
     ``id_retrieval[recogniser,gallery,top]``, such as ``id_retrieval[edgeface,sources,top1]``. ``top1`` is correct if
     the nearest gallery *image* shows the source's person; ``top5`` if any of the five nearest images does (images,
     not people: in a gallery with many frames of each person it is hardly easier than ``top1``). Nearest by the
-    recogniser's own similarity (`RECOGNISERS`); equally near images stand in the order of their names.
+    recogniser's own similarity (on its card); equally near images stand in the order of their names.
 
     Per pair 100 or 0, in %, higher is better, 0 in the worst case. NaN where the swap has no embedding, or where no
     gallery image of the source's person has one: then there is nothing to find. Gallery images without an embedding
     are left out.
 
     Args:
-        recogniser: one of `RECOGNISERS`.
+        recogniser: an expert whose role is ``recognition``.
         gallery: one of `GALLERIES`.
         top: one of `TOPS`.
 
@@ -56,7 +54,7 @@ def id_retrieval(recogniser: str, gallery: str, top: str) -> Metric:
         >>> id_retrieval("edgeface", "sources", "top1").compute(observed)
         array([100.,   0.])
     """
-    one_of("id_retrieval", "recogniser", recogniser, RECOGNISERS)
+    similarity = _similarity("id_retrieval", recogniser)
     one_of("id_retrieval", "gallery", gallery, GALLERIES)
     one_of("id_retrieval", "number of nearest faces", top, TOPS)
 
@@ -73,7 +71,7 @@ def id_retrieval(recogniser: str, gallery: str, top: str) -> Metric:
         scored = _seen(swap) & findable
         values = np.full(len(swap), np.nan)
         if scored.any():
-            nearest = retrieve(swap[scored], known, TOPS[top], RECOGNISERS[recogniser], people.image)
+            nearest = retrieve(swap[scored], known, TOPS[top], similarity, people.image)
             hits = (people.identity[nearest] == source_id[scored, None]) & (nearest >= 0)
             values[scored] = 100.0 * hits.any(axis=1)
         return values
@@ -99,7 +97,7 @@ def id_cosine(recogniser: str) -> Metric:
     0 a stranger's; higher is better, -1 in the worst case. NaN where either has no embedding.
 
     Args:
-        recogniser: one of `RECOGNISERS` whose similarity is the cosine.
+        recogniser: an expert whose role is ``recognition`` and whose similarity is the cosine.
 
     Raises:
         UsageError: no such recogniser, or one that compares otherwise.
@@ -122,7 +120,7 @@ def id_leak(recogniser: str) -> Metric:
     person is still there in full; lower is better, 1 in the worst case. NaN where either has no embedding.
 
     Args:
-        recogniser: one of `RECOGNISERS` whose similarity is the cosine.
+        recogniser: an expert whose role is ``recognition`` and whose similarity is the cosine.
 
     Raises:
         UsageError: no such recogniser, or one that compares otherwise.
@@ -138,12 +136,11 @@ def _likeness(
     direction: Literal["up", "down"],
     worst: float,
 ) -> Metric:
-    one_of(metric, "recogniser", recogniser, RECOGNISERS)
-    by_cosine = [name for name, similarity in RECOGNISERS.items() if similarity == "cosine"]
-    if recogniser not in by_cosine:
+    similarity = _similarity(metric, recogniser)
+    if similarity != "cosine":
         raise UsageError(
-            f"{metric}[...]: {recogniser!r} compares faces by {RECOGNISERS[recogniser].upper()} distance, "
-            f"a cosine of its embeddings means nothing; expected one of: {', '.join(by_cosine)}. "
+            f"{metric}[...]: {recogniser!r} compares faces by {similarity.upper()} distance, a cosine of its "
+            "embeddings means nothing; name a recogniser that was trained for the cosine, such as edgeface. "
             f"id_retrieval[{recogniser},...] uses its distance."
         )
 
@@ -167,6 +164,13 @@ def _likeness(
         decimals=3,
         group="identity",
     )
+
+
+def _similarity(metric: str, recogniser: str) -> Similarity:
+    """The similarity that a recogniser's ``embedding`` was trained for."""
+    card = judge(metric, "recogniser", recogniser, lambda card: card.role == "recognition" and card.similarity)
+    assert card.similarity
+    return card.similarity
 
 
 def _seen(embeddings: Floats) -> NDArray[np.bool_]:

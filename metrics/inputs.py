@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from hifibench.errors import UsageError
+from hifibench import registry
+from hifibench.contracts import ExpertCard
+from hifibench.errors import HifibenchError, UsageError
 from hifibench.records import Floats
 
 
@@ -31,6 +33,40 @@ def one_of(metric: str, noun: str, given: str, known: Iterable[str]) -> str:
     if given not in known:
         raise UsageError(f"{metric}[...]: {given!r} is no {noun}; expected one of: {', '.join(known)}.")
     return given
+
+
+def judge(metric: str, noun: str, given: str, fits: Callable[[ExpertCard], object]) -> ExpertCard:
+    """The card of the expert ``given``, if it can judge what the metric measures; a third party's is as good as ours.
+
+    Args:
+        metric: base name of the metric, for the message.
+        noun: what such an expert is called, such as ``pose estimator``.
+        given: the word between the brackets.
+        fits: whether an expert of that card can.
+
+    Raises:
+        UsageError: no expert has that name, or it cannot.
+
+    Example:
+        >>> judge("pose", "pose estimator", "mediapipe", lambda card: "pose_deg" in card.outputs).role
+        'landmarks'
+    """
+    if given in registry.experts.names() and fits(card := registry.experts.get(given).card):
+        return card
+    return _refuse(metric, noun, given, fits)
+
+
+def _refuse(metric: str, noun: str, given: str, fits: Callable[[ExpertCard], object]) -> ExpertCard:
+    known = []
+    for name in registry.experts.names():
+        try:
+            card = registry.experts.get(name).card
+        except HifibenchError:  # another package's, and broken: not what is asked for here
+            continue
+        if fits(card):
+            known.append(name)
+    one_of(metric, noun, given, known)
+    raise AssertionError("an expert that fits was refused")
 
 
 def base(name: str) -> str:

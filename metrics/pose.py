@@ -7,10 +7,8 @@ from numpy.typing import NDArray
 
 from hifibench.contracts import Metric
 from hifibench.records import Observed
-from metrics.inputs import one_of, output
+from metrics.inputs import judge, one_of, output
 
-ESTIMATORS = ("mediapipe", "3ddfa")
-"""Experts that give ``pose_deg``: yaw, pitch, roll."""
 AXES = ("yaw", "pitch", "roll")
 
 
@@ -25,7 +23,7 @@ def pose(estimator: str, axis: str = "") -> Metric:
     largest error of the run in the worst case.
 
     Args:
-        estimator: one of `ESTIMATORS`.
+        estimator: an expert that gives ``pose_deg``: yaw, pitch, roll.
         axis: one of `AXES`, or empty for all three together.
 
     Raises:
@@ -42,7 +40,7 @@ def pose(estimator: str, axis: str = "") -> Metric:
         >>> pose("mediapipe", "yaw").compute(observed)
         array([3., 0.])
     """
-    one_of("pose", "pose estimator", estimator, ESTIMATORS)
+    judge("pose", "pose estimator", estimator, lambda card: "pose_deg" in card.outputs)
     axes = slice(None)
     if axis:
         one_of("pose", "axis", axis, AXES)

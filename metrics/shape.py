@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from hifibench.contracts import Metric
 from hifibench.records import Observed
-from metrics.inputs import one_of, output
+from metrics.inputs import judge, output
 
-OUTPUTS: Mapping[str, str] = MappingProxyType({"3ddfa": "identity", "mediapipe": "shape"})
-"""Estimator -> its output that describes the shape of a face apart from pose and expression."""
-UNITS: Mapping[str, str] = MappingProxyType({"3ddfa": "sd", "mediapipe": "mm"})
-"""Estimator -> unit of its error."""
+OUTPUTS = ("shape", "identity")
+"""What experts call that which describes the shape of a face apart from pose and expression."""
+UNITS: Mapping[str, str] = MappingProxyType({"3ddfa": "sd", "deep3d": "sd", "mediapipe": "mm"})
+"""Estimator -> unit of its error; none for the others."""
 
 
 def shape(estimator: str) -> Metric:
@@ -25,6 +25,9 @@ def shape(estimator: str) -> Metric:
 
     * ``shape[3ddfa]``: length of the difference of the 40 identity coefficients, each in standard deviations over the
       estimator's training set.
+    * ``shape[ringnet]``: length of the difference of the 100 FLAME shape coefficients, unweighted: the paper's own.
+    * ``shape[deep3d]``: length of the difference of the 80 identity coefficients, in standard deviations of the Basel
+      model.
     * ``shape[mediapipe]``: root mean square distance of the points of the face's mesh without pose and expression, in
       mm of a head of canonical size.
 
@@ -32,7 +35,7 @@ def shape(estimator: str) -> Metric:
     of the run in the worst case.
 
     Args:
-        estimator: one of `OUTPUTS`.
+        estimator: an expert that gives one of `OUTPUTS`.
 
     Raises:
         UsageError: the estimator gives no shape.
@@ -45,12 +48,13 @@ def shape(estimator: str) -> Metric:
         >>> shape("3ddfa").compute(Observed(pd.DataFrame(index=range(2)), swap, source, {}, {}))
         array([ 5., nan])
     """
-    one_of("shape", "shape estimator", estimator, OUTPUTS)
+    card = judge("shape", "shape estimator", estimator, lambda card: {*OUTPUTS} & {*card.outputs})
+    described = next(name for name in OUTPUTS if name in card.outputs)
 
     def compute(observed: Observed) -> NDArray[np.float64]:
         rows = len(observed.pairs)
-        swap = output(observed.swap, estimator, OUTPUTS[estimator], rows).astype(np.float64)
-        source = output(observed.source, estimator, OUTPUTS[estimator], rows)
+        swap = output(observed.swap, estimator, described, rows).astype(np.float64)
+        source = output(observed.source, estimator, described, rows)
         if estimator == "mediapipe":
             return rms_distance(swap, source)
         error: NDArray[np.float64] = np.linalg.norm(swap - source, axis=1)
@@ -59,7 +63,7 @@ def shape(estimator: str) -> Metric:
     return Metric(
         name=f"shape[{estimator}]",
         title="Shape error",
-        unit=UNITS[estimator],
+        unit=UNITS.get(estimator, ""),
         direction="down",
         needs=(estimator,),
         compute=compute,
