@@ -17,19 +17,19 @@ _log = logging.getLogger("hifibench")
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
-def session(path: Path, device: str = "cpu") -> InferenceSession:
-    """Open an ONNX file.
+def session(model: Path | bytes, device: str = "cpu") -> InferenceSession:
+    """Open an ONNX network.
 
     One thread and sequential execution: on the CPU, sums are then formed in the same order on any number of cores.
     Threads may share a session. Telemetry is off.
 
     Args:
-        path: the file.
+        model: the file, or what would stand in one.
         device: ``cpu``, ``cuda`` or ``cuda:N``. Where ONNX Runtime cannot use CUDA, the CPU takes over, and this is
             logged once.
 
     Raises:
-        UsageError: the file is no ONNX network.
+        UsageError: it is no ONNX network.
     """
     import onnxruntime
 
@@ -40,9 +40,11 @@ def session(path: Path, device: str = "cpu") -> InferenceSession:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3  # errors only
     try:
-        opened = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
+        given = model if isinstance(model, bytes) else str(model)
+        opened = onnxruntime.InferenceSession(given, options, providers=_providers(device))
     except Exception as error:  # ONNX Runtime's exceptions share no base class but this
-        raise UsageError(f"{path} cannot be opened as an ONNX network: {error}. Give an .onnx file.") from error
+        what = "What was put together" if isinstance(model, bytes) else model
+        raise UsageError(f"{what} cannot be opened as an ONNX network: {error}. Give an .onnx file.") from error
     if device.startswith("cuda") and _CUDA not in opened.get_providers():
         _say_once(f"ONNX Runtime cannot use {device} here: its networks run on the CPU. It needs onnxruntime-gpu.")
     return opened
