@@ -72,7 +72,8 @@ class SwapperCard(_Hashed):
         paper: citation, empty for controls.
         licence: of code and weights.
         assets: names of the asset files it needs (`hifibench.assets`).
-        trained_with: experts that took part in its training; metrics do not use those to judge it.
+        trained_with: experts that took part in its training, by name, or ``sha256:`` and the hash of their file; what
+            they say of it is marked, and does not compete.
         kind: ``reference`` rows bound the scale, ``method`` rows compete.
         limits: what it cannot do, for the reader of a table.
         weights: SHA-256 of trained weights that come with the package and so are no asset; hexadecimal.

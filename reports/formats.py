@@ -32,6 +32,9 @@ _LATEX = {
     "°": r"$^\circ$",
     "±": r"$\pm$",
     "†": r"\dag{}",
+    "‡": r"\ddag{}",
+    "≈": r"$\approx$",
+    "≠": r"$\neq$",
     MISSING: "---",
 }
 
@@ -44,22 +47,23 @@ CSV_FIELDS = (
 
 def markdown(table: Table) -> str:
     """GitHub-flavoured Markdown: the key table with a row per method, then a row per metric, then the footnotes."""
-    lines = [f"# {_md(table.caption)}", ""]
-    lines += [f"> **{_md(note.text)}**\n" for note in table.notes if note.alarm]
-    lines.append(_md_row(["method", *(_md_heading(column) for column in table.key)]))
-    lines.append(_md_row([":--", *("--:" for _ in table.key)]))
+    lines = [f"# {markdown_escape(table.caption)}", ""]
+    lines += [f"> **{markdown_escape(note.text)}**\n" for note in table.notes if note.alarm]
+    lines.append(markdown_row(["method", *(markdown_heading(column) for column in table.key)]))
+    lines.append(markdown_row([":--", *("--:" for _ in table.key)]))
     lines += [
-        _md_row([_md_name(row), *(_md_cell(table.cell(row, column)) for column in table.key)]) for row in table.rows
+        markdown_row([_md_name(row), *(_md_cell(table.cell(row, column)) for column in table.key)])
+        for row in table.rows
     ]
     for section in table.sections:
-        lines += ["", f"## {_md(section.title.capitalize())}", ""]
-        lines.append(_md_row(["measured", *(_md_name(row) for row in table.rows)]))
-        lines.append(_md_row([":--", *("--:" for _ in table.rows)]))
+        lines += ["", f"## {markdown_escape(section.title.capitalize())}", ""]
+        lines.append(markdown_row(["measured", *(_md_name(row) for row in table.rows)]))
+        lines.append(markdown_row([":--", *("--:" for _ in table.rows)]))
         for column in section.columns:
             cells = [_md_cell(table.cell(row, column)) for row in table.rows]
-            lines.append(_md_row([_md_heading(column), *cells]))
+            lines.append(markdown_row([markdown_heading(column), *cells]))
     lines.append("")
-    lines += [f"- {_md(note.text)}" for note in table.notes if not note.alarm]
+    lines += [f"- {markdown_escape(note.text)}" for note in table.notes if not note.alarm]
     return "\n".join(lines) + "\n"
 
 
@@ -68,22 +72,22 @@ def latex(table: Table) -> str:
     notes = " ".join(
         rf"\textbf{{{latex_escape(note.text)}}}" if note.alarm else latex_escape(note.text) for note in table.notes
     )
-    key = [_tex_row(["Method", *(_tex_stacked(column) for column in table.key)]), r"\midrule"]
+    key = [latex_row(["Method", *(latex_stacked(column) for column in table.key)]), r"\midrule"]
     for row, after in zip(table.rows, [*table.rows[1:], None], strict=True):
-        key.append(_tex_row([_tex_name(row), *(_tex_cell(table.cell(row, column)) for column in table.key)]))
+        key.append(latex_row([_tex_name(row), *(_tex_cell(table.cell(row, column)) for column in table.key)]))
         if row.reference and after is not None and not after.reference:
             key.append(r"\midrule")
-    everything = [_tex_row(["", *(_tex_name(row) for row in table.rows)])]
+    everything = [latex_row(["", *(_tex_name(row) for row in table.rows)])]
     for section in table.sections:
         everything.append(r"\midrule")
         for column in section.columns:
             cells = [_tex_cell(table.cell(row, column)) for row in table.rows]
-            everything.append(_tex_row([_tex_heading(column), *cells]))
+            everything.append(latex_row([_tex_heading(column), *cells]))
     return "% Needs \\usepackage{booktabs}.\n" + "\n".join(
         [
-            *_tex_float(latex_escape(table.caption) + ".", len(table.key), key, notes),
+            *latex_float(latex_escape(table.caption) + ".", len(table.key), key, notes),
             "",
-            *_tex_float("All measurements.", len(table.rows), everything, ""),
+            *latex_float("All measurements.", len(table.rows), everything, ""),
             "",
         ]
     )
@@ -131,22 +135,25 @@ def latex_escape(text: str) -> str:
     return "".join(_LATEX.get(letter, letter) for letter in text)
 
 
-def _md(text: str) -> str:
+def markdown_escape(text: str) -> str:
+    """Text in one line that Markdown prints as it stands."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
-def _md_row(cells: list[str]) -> str:
+def markdown_row(cells: list[str]) -> str:
+    """One row of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 
-def _md_heading(column: Column) -> str:
+def markdown_heading(column: Column) -> str:
+    """What a column means, in one line of Markdown."""
     if column.worst_of is not None:
         return "worst case"
-    return _md(column.heading + (f", {' '.join(column.words)}" if column.words else ""))
+    return markdown_escape(column.heading + (f", {' '.join(column.words)}" if column.words else ""))
 
 
 def _md_name(row: Row) -> str:
-    return f"*{_md(row.name)}*" if row.reference else _md(row.name)
+    return f"*{markdown_escape(row.name)}*" if row.reference else markdown_escape(row.name)
 
 
 def _md_cell(cell: Cell) -> str:
@@ -154,7 +161,8 @@ def _md_cell(cell: Cell) -> str:
     return f"{text} {cell.interval}" if cell.interval else text
 
 
-def _tex_row(cells: list[str]) -> str:
+def latex_row(cells: list[str]) -> str:
+    """One row of a LaTeX table."""
     return " & ".join(cells) + r" \\"
 
 
@@ -165,7 +173,7 @@ def _tex_heading(column: Column) -> str:
     return latex_escape(column.heading) + words
 
 
-def _tex_stacked(column: Column) -> str:
+def latex_stacked(column: Column) -> str:
     """A heading in lines, so that it is no wider than the numbers below it."""
     if column.worst_of is not None:
         return r"\shortstack[r]{worst\\case}"
@@ -183,7 +191,8 @@ def _tex_cell(cell: Cell) -> str:
     return rf"{text} {{\scriptsize {latex_escape(cell.interval)}}}" if cell.interval else text
 
 
-def _tex_float(caption: str, columns: int, body: list[str], notes: str) -> list[str]:
+def latex_float(caption: str, columns: int, body: list[str], notes: str) -> list[str]:
+    """The lines of a ``table*`` with one column of labels and ``columns`` of numbers."""
     return [
         r"\begin{table*}",
         r"\centering",

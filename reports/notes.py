@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from hifibench.records import Status
 from reports.glossary import REFERENCES, base
 from reports.provenance import describe, hardware
 from reports.records import Check, Run
+
+MESSAGES = 3
+"""How many different messages of a method that made no swap its footnote repeats."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,17 @@ def partial(run: Run) -> dict[str, set[str]]:
     return {name: experts for name, experts in found.items() if experts}
 
 
+def absent(run: Run) -> dict[str, str]:
+    """Method -> how its pairs ended and what was said, for the methods that made not a single swap."""
+    found = {}
+    for method in run.results.methods:
+        if method.status and not method.status.get(Status.OK):
+            ended = ", ".join(f"{status} ({count} pairs)" for status, count in method.status.items())
+            said = "; ".join(method.messages[:MESSAGES])
+            found[method.name] = f"{ended}{': ' + said if said else ''}"
+    return found
+
+
 def of(run: Run) -> Iterable[Note]:
     """The footnotes of a run's table: alarms first, provenance last."""
     results = run.results
@@ -51,6 +66,8 @@ def of(run: Run) -> Iterable[Note]:
     yield Note("In brackets: 95 % interval. Arrows: which way is better.")
     if any(metric.leader for metric in results.metrics):
         yield Note("Bold: better than every other method, the interval of each paired difference excludes 0.")
+    for name, why in absent(run).items():
+        yield Note(f"No swap by {name}: {why}")
     judged = partial(run)
     if judged:
         told = "; ".join(f"{name}: {', '.join(sorted(experts))}" for name, experts in judged.items())

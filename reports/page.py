@@ -8,7 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports import glossary, grid, provenance
+from reports import figure_six, glossary, grid, provenance
+from reports.figure_six import FigureSix
+from reports.paper_formats import ELSEWHERE
+from reports.paper_table import PaperTable
 from reports.records import Example, Metric, Run
 from reports.tables import Cell, Column, Row, Table
 
@@ -39,8 +42,14 @@ class Explained:
     names: tuple[str, ...]
 
 
-def render(run: Run, table: Table) -> str:
+def render(run: Run, table: Table, paper: PaperTable | None = None, six: FigureSix | None = None) -> str:
     """The page.
+
+    Args:
+        run: the finished run.
+        table: its numbers.
+        paper: the same laid out like the paper's Table 1, for runs that fit it.
+        six: the paper's Fig. 6, for runs of its suite.
 
     Raises:
         UsageError: an example image cannot be read.
@@ -50,6 +59,10 @@ def render(run: Run, table: Table) -> str:
         run=run,
         results=run.results,
         table=table,
+        paper=paper,
+        elsewhere=ELSEWHERE,
+        six=six,
+        six_title=figure_six.TITLE,
         whiskers=whiskers(table),
         explained=explain(run.results.metrics),
         methods=sorted(run.results.methods, key=lambda method: methods.index(method.name)),

@@ -49,6 +49,7 @@ def run(folder: Path) -> Run:
         timing=_timing(folder),
         provenance=_object(folder / "run.json") if (folder / "run.json").is_file() else {},
         examples=_examples(folder, manifest, tuple(method.name for method in results.methods)),
+        videos=_videos(manifest),
     )
 
 
@@ -119,6 +120,10 @@ def _manifest(folder: Path, expected: str) -> Manifest | None:
             "mixes two runs. Run again into an empty folder."
         )
     return manifest
+
+
+def _videos(manifest: Manifest | None) -> dict[str, str]:
+    return {} if manifest is None else {pair.pair: manifest.image(pair.target).video for pair in manifest.pairs}
 
 
 def _examples(folder: Path, manifest: Manifest | None, methods: tuple[str, ...]) -> tuple[Example, ...]:

@@ -167,6 +167,7 @@ class Run:
         timing: latencies; empty where none were measured.
         provenance: ``run.json`` as it stands: versions, commit, command, licences and more.
         examples: the pairs kept to look at, in the manifest's order.
+        videos: pair -> video of its target; empty where the manifest is gone.
     """
 
     folder: Path
@@ -174,3 +175,4 @@ class Run:
     timing: Timing
     provenance: Mapping[str, Any]
     examples: tuple[Example, ...]
+    videos: Mapping[str, str] = field(default_factory=dict)

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+    from metrics.statistics import Interval
+
 NAME, SHARES = "shape", "shape_shares"
+SEED = 0
+"""Of the bootstrap over videos."""
+MANY = 1000
+"""Samples from which on their dots are drawn small, and as pixels."""
 REFERENCE = "target-copy"
 GROUPS = {"all": 0.0, "top half": 0.5, "top quarter": 0.75}
 """Group -> quantile of the shape difference of source and target from which on a pair belongs to it."""
@@ -41,8 +47,9 @@ def compare(folder: Path, a: str, b: str, metric: str = "shape[3ddfa]") -> Study
         metric: a shape metric of the run, in whose unit all lengths are.
 
     Returns:
-        A table with a row per pair that both methods and `REFERENCE` scored: ``pair``, ``source_target`` (shape
-        difference of source and target), ``error_a``, ``error_b``, ``difference`` (a - b); sorted by the last.
+        A table with a row per pair that both methods and `REFERENCE` scored: ``pair``, ``video`` (of the target),
+        ``source_target`` (shape difference of source and target), ``error_a``, ``error_b``, ``difference`` (a - b);
+        sorted by the last.
 
     Raises:
         MissingError: the run is not finished.
@@ -67,6 +74,8 @@ def compare(folder: Path, a: str, b: str, metric: str = "shape[3ddfa]") -> Study
     scored = table[np.isfinite(table).all(axis=1)].rename_axis("pair").reset_index()
     if scored.empty:
         raise UsageError(f"In the run in {folder}, no pair was scored for {a}, {b} and {REFERENCE} alike.")
+    # Where the manifest is gone, nothing is known of videos, and every pair counts as one.
+    scored.insert(1, "video", [run.videos.get(pair, pair) for pair in scored["pair"]])
     scored["difference"] = scored["error_a"] - scored["error_b"]
     about = {
         "study": NAME,
@@ -93,7 +102,8 @@ class Share(NamedTuple):
         n: samples.
         lower: those on which a has the lower error.
         share: ``lower / n`` in [0, 1].
-        low: lower end of Wilson's 95 % interval, which takes samples as independent.
+        low: lower end of the 95 % interval: a bootstrap over the targets' videos; Wilson's where no two samples share
+            a video, and for shares of 0 and 1 with the videos as trials.
         high: upper end of it.
     """
 
@@ -108,24 +118,38 @@ class Share(NamedTuple):
 
 def shares(study: Study) -> list[Share]:
     """The share of every group, in the order of `GROUPS`."""
-    from metrics.statistics import wilson
-
     found = []
     apart: NDArray[np.float64] = study.table["source_target"].to_numpy(np.float64)
     difference: NDArray[np.float64] = study.table["difference"].to_numpy(np.float64)
+    # Samples that do not say of which video they are count as one each. Numbers in the order of the table, since the
+    # names of videos may be read back from a file as other things than text.
+    videos = study.table["video" if "video" in study.table else "pair"].factorize()[0]
     for group, quantile in GROUPS.items():
         least = float(np.quantile(apart, quantile))
-        chosen = difference[apart >= least]
-        n, lower = len(chosen), int((chosen < 0).sum())
-        found.append(Share(group, least, n, lower, lower / n, *wilson(lower, n)))
+        chosen = apart >= least
+        n, lower = int(chosen.sum()), int((difference[chosen] < 0).sum())
+        ends = _interval(difference[chosen] < 0, videos[chosen])
+        found.append(Share(group, least, n, lower, lower / n, *ends))
     return found
+
+
+def _interval(nearer: NDArray[np.bool_], videos: NDArray[np.int64]) -> Interval:
+    from metrics.statistics import Interval, cluster_bootstrap, wilson
+
+    n, lower, clusters = len(nearer), int(nearer.sum()), len(np.unique(videos))
+    if clusters == n:
+        return wilson(lower, n)
+    if lower in (0, n):
+        return wilson(clusters if lower else 0, clusters)
+    low, high = cluster_bootstrap(nearer.astype(np.float64), videos, seed=SEED)
+    return Interval(float(low), float(high))
 
 
 def sentences(study: Study) -> list[str]:
     """What `shares` found, in words."""
     a, b, metric = (study.about[key] for key in ("a", "b", "metric"))
     lines = [
-        f"{one.group}: {a} has the lower {metric} than {b} on {one.lower} of {one.n} samples, {_percent(one)}"
+        f"{one.group}: {a} has the lower {metric} than {b} on {one.lower} of {one.n} samples, {percent(one)}"
         for one in shares(study)
     ]
     return [*lines, f"Left out: {study.about['left_out']}."]
@@ -153,6 +177,16 @@ def draw(folder: Path) -> list[Path]:
     study = load(folder, NAME)
     with page.style():
         return page.save(_figure(study), folder, NAME, study.about, generated=False)
+
+
+def png(study: Study) -> bytes:
+    """The figure as a PNG file."""
+    import io
+
+    out = io.BytesIO()
+    with page.style():
+        _figure(study).savefig(out, format="png", dpi=page.DPI)
+    return out.getvalue()
 
 
 def _unit(run: Run, metric: str) -> str:
@@ -191,10 +225,13 @@ def _figure(study: Study) -> Figure:
     left, right = (figure.add_axes(box) for box in boxes)
     difference = table["difference"].to_numpy()
     colours = np.where(difference < 0, SOURCE, TARGET)
-    left.bar(np.arange(1, len(table) + 1), difference, width=1.0, color=colours)
+    edges = np.arange(0.5, len(table) + 1)
+    for part, colour in ((np.minimum(difference, 0), SOURCE), (np.maximum(difference, 0), TARGET)):
+        left.stairs(part, edges, fill=True, color=colour)
     left.set_xlabel("samples, sorted")
     left.set_ylabel(f"shape error of {about['a']}\nminus that of {about['b']}{unit}")
-    right.scatter(table["source_target"], difference, s=8, c=colours, linewidths=0)
+    many = len(table) > MANY
+    right.scatter(table["source_target"], difference, s=2 if many else 8, c=colours, linewidths=0, rasterized=many)
     right.set_xlabel(f"shape difference of source and target{unit}")
     for axes in (left, right):
         axes.axhline(0, color="black", linewidth=0.6)
@@ -212,11 +249,12 @@ def _share(axes: Axes, place: int, one: Share) -> None:
     """A group's share over the scatter, on a line from where the group begins to the right."""
     level, edge, across = 1.03 + 0.07 * place, axes.get_xlim()[1], axes.get_xaxis_transform()
     axes.plot([one.least, edge], [level, level], transform=across, color=NEUTRAL, linewidth=0.8, clip_on=False)
-    words = f"{one.group}: {_percent(one)}"
+    words = f"{one.group}: {percent(one)}"
     axes.text(edge, level, words, transform=across, color=SOURCE, ha="right", va="bottom", fontsize=SMALL)
     if place:
         axes.axvline(one.least, color="0.8", linewidth=0.6, zorder=0)
 
 
-def _percent(one: Share) -> str:
+def percent(one: Share) -> str:
+    """Share and interval in words: ``87 % [79, 93]``."""
     return f"{100 * one.share:.0f} % [{100 * one.low:.0f}, {100 * one.high:.0f}]"

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
-from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from reports import tables
+from reports import figure_six, paper_table, paper_terminal, tables
+from reports.grids import GAP, empty, fit, header
 from reports.records import Run
 from reports.tables import Cell, Column, Row, Section, Table
-
-T = TypeVar("T")
-
-_GAP = 2
-"""Blanks before each column but the first."""
 
 _LABEL = 28
 """Width of the row labels of the details; a longer one is folded."""
 
 
 def show(run: Run, console: Console, details: bool = True) -> None:
-    """Print the key table, then with ``details`` every metric, then the footnotes.
+    """Print the paper's table where the run fits it, the key table, with ``details`` every metric, then the footnotes.
 
     What is wider than the console is cut between columns and stacked, with the labels repeated. Worst cases stand
     in the key table; those of the other metrics are left to the files.
     """
     table = tables.build(run)
+    paper = paper_table.build(run)
+    if paper is not None:
+        paper_terminal.show(paper, console)
+    study = figure_six.of(run)
+    if study is not None:
+        console.print(Text(figure_six.TITLE, style="bold"))
+        for sentence in study.sentences:
+            console.print(Text(sentence))
+        console.print()
     grids = [*_key(table, console.width)]
     if details:
         grids += _details(table, console.width)
@@ -45,13 +48,13 @@ def _key(table: Table, width: int) -> Iterator[Grid]:
     """Methods down, a few metrics across."""
     labels = max(len(row.name) for row in table.rows)
     blocks = [_with_worst(table.key, column) for column in table.key if column.worst_of is None]
-    widths = [sum(_width(table, column) + _GAP for column in block) for block in blocks]
-    for index, part in enumerate(_fit(blocks, widths, width - labels)):
-        grid = _grid(table.caption if index == 0 else "")
+    widths = [sum(_width(table, column) + GAP for column in block) for block in blocks]
+    for index, part in enumerate(fit(blocks, widths, width - labels)):
+        grid = empty(table.caption if index == 0 else "")
         grid.add_column(width=labels)
         columns = [column for block in part for column in block]
         for column in columns:
-            grid.add_column(_header(column), justify="right", width=_width(table, column))
+            grid.add_column(header(column), justify="right", width=_width(table, column))
         for row, after in zip(table.rows, [*table.rows[1:], None], strict=True):
             last_reference = row.reference and after is not None and not after.reference
             grid.add_row(_name(row), *(_cell(table.cell(row, c)) for c in columns), end_section=last_reference)
@@ -66,9 +69,9 @@ def _details(table: Table, width: int) -> Iterator[Grid]:
     ]
     columns = [column for section in sections for column in section.columns]
     widths = [max(len(row.name), *(_cell_width(table.cell(row, column)) for column in columns)) for row in table.rows]
-    cut = _fit(list(zip(table.rows, widths, strict=True)), [w + _GAP for w in widths], width - _LABEL)
+    cut = fit(list(zip(table.rows, widths, strict=True)), [w + GAP for w in widths], width - _LABEL)
     for index, part in enumerate(cut):
-        grid = _grid("All measurements" if index == 0 else "")
+        grid = empty("All measurements" if index == 0 else "")
         grid.add_column(width=_LABEL)
         for row, row_width in part:
             grid.add_column(_name(row), justify="right", width=row_width)
@@ -80,50 +83,18 @@ def _details(table: Table, width: int) -> Iterator[Grid]:
         yield grid
 
 
-def _grid(title: str) -> Grid:
-    return Grid(
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        # One blank of padding beside the one that the box puts between columns.
-        padding=(0, 0, 0, _GAP - 1),
-        pad_edge=False,
-        title=Text(title, style="bold") if title else None,
-        title_justify="left",
-    )
-
-
-def _fit(items: Sequence[T], widths: Sequence[int], room: int) -> Iterator[Sequence[T]]:
-    """Cut ``items`` into runs whose widths fit into ``room``; every run has at least one."""
-    start, used = 0, 0
-    for index, width in enumerate(widths):
-        if index > start and used + width > room:
-            yield items[start:index]
-            start, used = index, 0
-        used += width
-    yield items[start:]
-
-
 def _with_worst(columns: Sequence[Column], column: Column) -> tuple[Column, ...]:
     """A column and the worst-case column that belongs to it, which are not to be parted."""
     return (column, *(other for other in columns if other.worst_of == column.name))
 
 
 def _width(table: Table, column: Column) -> int:
-    headings = [word for line in _header(column).plain.split("\n") for word in line.split()]
+    headings = [word for line in header(column).plain.split("\n") for word in line.split()]
     return max(*map(len, headings), *(_cell_width(table.cell(row, column)) for row in table.rows))
 
 
 def _cell_width(cell: Cell) -> int:
     return max(len(cell.text), len(cell.interval))
-
-
-def _header(column: Column) -> Text:
-    if column.worst_of is not None:
-        return Text("worst case", style="not bold dim")
-    text = Text(column.heading, justify="right")
-    for word in column.words:
-        text.append(f"\n{word}", style="not bold dim")
-    return text
 
 
 def _label(column: Column) -> Text:

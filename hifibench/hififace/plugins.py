@@ -99,7 +99,7 @@ def from_weights(name: str, file: Path) -> SwapperPlugin:
         paper=PAPER,
         licence=f"code Apache-2.0; weights: {said.get('licence', 'those of the training data and the teachers')}",
         assets=_TEACHERS,
-        trained_with=tuple(name for name in ("w600k", "3ddfa") if name in _experts(teachers)),
+        trained_with=_trained_with(teachers),
         weights=shipped.digest(file),
     )
     return SwapperPlugin(card, partial(_load, card, file, teachers))
@@ -173,10 +173,10 @@ def _hashes(teachers: Mapping[str, str]) -> list[str]:
     return [teachers[name] for name in _FILES if name in teachers]
 
 
-def _experts(teachers: Mapping[str, str]) -> set[str]:
-    """The embedded networks among the teachers, by their names as experts."""
-    embedded = set() if "recogniser_file" in teachers else {"w600k"}
-    return embedded | ({"3ddfa"} if teachers.get("shape_model", "3ddfa") == "3ddfa" else set())
+def _trained_with(teachers: Mapping[str, str]) -> tuple[str, ...]:
+    """The teachers as a card names them: the embedded ones as experts, the user's by content."""
+    recogniser, shape = teachers.get("recogniser_file"), teachers.get("shape_model_file")
+    return (f"sha256:{recogniser}" if recogniser else "w600k", f"sha256:{shape}" if shape else "3ddfa")
 
 
 def _extractor(teachers: Mapping[str, str], device: str) -> SidExtractor:

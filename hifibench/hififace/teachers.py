@@ -1,7 +1,7 @@
 """The frozen networks that HifiFace trains and runs with, by name or from the user's files.
 
 Embedded are 3DDFA_V2 and InsightFace's ``w600k``; the paper's own are Deep3DFaceRecon and CurricularFace, which the
-user brings as files.
+user brings as their authors' files.
 """
 
 from __future__ import annotations
@@ -76,19 +76,20 @@ def load_recogniser(file: Path | None = None, device: str = "cpu") -> nn.Module:
     """F_id, frozen: from ``arcface`` crops ``(B, 3, 112, 112)`` RGB in [0, 1] to unit vectors ``(B, 512)`` in float32.
 
     Args:
-        file: an ``.onnx`` file of the ArcFace family (CurricularFace exported, say), from ``(B, 3, 112, 112)`` RGB in
-            [-1, 1] to ``(B, 512)``, at any batch size. ``None`` takes ``w600k``, which is embedded.
+        file: an ``.onnx`` file of the ArcFace family, from ``(B, 3, 112, 112)`` RGB in [-1, 1] to ``(B, 512)``, at any
+            batch size; or, under any other ending, a PyTorch checkpoint of CurricularFace or of an ArcFace IResNet,
+            whose own keys say which of them and how deep. ``None`` takes ``w600k``, which is embedded.
         device: where to put it.
 
     Raises:
         UsageError: there is no such file, or it holds another network.
         MissingError: the embedded one is absent and cannot be fetched.
     """
-    from hifibench.experts.recognition import w600k_module
-
     if file is None:
+        from hifibench.experts.recognition import w600k_module
+
         return w600k_module(device)
-    return _from_onnx(file).to(device)
+    return _from_file(file).to(device)
 
 
 def make_extractor(face_model: FaceModel, recogniser: nn.Module, device: str = "cpu") -> SidExtractor:
@@ -104,26 +105,35 @@ def make_extractor(face_model: FaceModel, recogniser: nn.Module, device: str = "
     return SidExtractor(face_model, recogniser).eval().requires_grad_(False).to(device)
 
 
-def _from_onnx(file: Path) -> nn.Module:
+def _from_file(file: Path) -> nn.Module:
     from torch import Tensor, nn
     from torch.nn.functional import normalize
 
-    from hifibench.experts.onnx import to_torch
-
     if not file.is_file():
-        raise UsageError(f"There is no recogniser {file}. Give an .onnx file of the ArcFace family.")
+        raise UsageError(f"There is no recogniser {file}. Give an .onnx or .pth file of the ArcFace family.")
 
     class Recogniser(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.network = to_torch(file)
+            self.network = _network(file)
 
         def forward(self, crops: Tensor) -> Tensor:
             return normalize(self.network(crops * 2 - 1).float(), dim=1)
 
-    recogniser = Recogniser()
-    _try(file, recogniser.network)
-    return recogniser
+    return Recogniser()
+
+
+def _network(file: Path) -> nn.Module:
+    """From RGB in [-1, 1] to embeddings of any length above 0."""
+    if file.suffix.lower() != ".onnx":
+        from hifibench.experts import recogniser_files
+
+        return recogniser_files.load(file)
+    from hifibench.experts.onnx import to_torch
+
+    network = to_torch(file)
+    _try(file, network)
+    return network
 
 
 def _try(file: Path, network: nn.Module) -> None:

@@ -21,7 +21,7 @@ from hifibench.contracts import Expert, ExpertCard, PairExpert
 from hifibench.data.images import content_hash
 from hifibench.errors import UsageError
 from hifibench.faces import templates
-from hifibench.faces.detect import Detector, match
+from hifibench.faces.detect import Detector, match, rivals
 from hifibench.pipeline.store import read_arrays, write_arrays
 from hifibench.records import Face, Floats, Frame
 
@@ -119,6 +119,7 @@ class Observer:
         self._loading = threading.Lock()
         self._cache = Cache()
         self._workers = workers or default_workers()
+        self._crowded: set[str] = set()
 
     def _expert(self, name: str) -> Expert | PairExpert:
         with self._loading:
@@ -158,11 +159,18 @@ class Observer:
         key = _key(content or content_hash(frame), b"" if like is None else np.asarray(like.box).tobytes())
 
         def detect() -> dict[str, Floats]:
-            if like is None:
-                return face_outputs(self._detector().choose(frame))
-            return face_outputs(match(self._detector().detect(frame), like))
+            faces = self._detector().detect(frame)
+            if like is not None:
+                return face_outputs(match(faces, like))
+            if rivals(faces):
+                self._crowded.add(key)
+            return face_outputs(faces[0] if faces else None)
 
         return face_of({DETECTOR: self._cache.get(Detector.card, key, detect)})
+
+    def crowded(self, frame: Frame) -> bool:
+        """Whether a frame that this observer was the first to look at shows a second face that may be meant as well."""
+        return _key(content_hash(frame), b"") in self._crowded
 
     def look(self, item: Look) -> Seen:
         """All that the detector and the experts see in one image."""

@@ -22,7 +22,6 @@ from hifibench.suite import Suite
 from hifibench.version import commit
 
 _LIBRARIES = (
-    "dlib-bin",
     "mediapipe",
     "numpy",
     "onnxruntime",
@@ -126,14 +125,10 @@ def pairs_table(manifest: Manifest) -> Any:
 
 def licences(suite: Suite) -> list[dict[str, Any]]:
     """Asset by asset, under what terms the networks of a suite may be used."""
-    catalogue, names = assets.catalogue(), sorted(of_suite(suite))
+    terms = {name: assets.licence(name) for name in sorted(of_suite(suite))}
     return [
-        {
-            "asset": name,
-            "licence": catalogue[name].licence.terms,
-            "research_only": catalogue[name].licence.research_only,
-        }
-        for name in names
+        {"asset": name, "licence": licence.terms, "research_only": licence.research_only}
+        for name, licence in terms.items()
     ]
 
 

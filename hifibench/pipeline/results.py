@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hifibench import data, registry
-from hifibench.contracts import ExpertCard, Metric
+from hifibench.contracts import ExpertCard, Metric, SwapperCard
 from hifibench.faces.detect import Detector
+from hifibench.pipeline.judges import took_part
 from hifibench.pipeline.store import RunFolder, chunks, read_json
 from hifibench.records import Manifest, Score
 from hifibench.suite import Suite
@@ -75,7 +76,7 @@ def aggregate(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int, sc
             "Wilson for rates of one pair a video, or of 0 and 100 %",
             **data.notes(suite.data, manifest),
         },
-        "methods": [_method(folder, manifest, name, cards[name]) for name in suite.methods],
+        "methods": [_method(folder, manifest, name, cards[name], suite.experts()) for name in suite.methods],
         "experts": [_expert(Detector.card), *(_expert(registry.experts.get(name).card) for name in suite.experts())],
         "metrics": [
             {
@@ -116,13 +117,15 @@ def _leader(suite: Suite, metric: Metric, scored: Scored, seed: int) -> str | No
 
     cards = {name: registry.swappers.get(name).card for name in suite.methods}
     competing = [
-        name for name, card in cards.items() if card.kind == "method" and not {*card.trained_with} & {*metric.needs}
+        name for name, card in cards.items() if card.kind == "method" and not took_part(card, metric.needs)
     ]
     rows = {name: scored.values[name][metric.name] for name in competing}
     return leader(rows, scored.clusters, metric.direction, seed=seed, draws=suite.draws)
 
 
-def _method(folder: RunFolder, manifest: Manifest, name: str, card: Any) -> dict[str, Any]:
+def _method(
+    folder: RunFolder, manifest: Manifest, name: str, card: SwapperCard, experts: tuple[str, ...]
+) -> dict[str, Any]:
     status: Counter[str] = Counter()
     messages: Counter[str] = Counter()
     for index, _ in enumerate(chunks(manifest.pairs)):
@@ -133,7 +136,7 @@ def _method(folder: RunFolder, manifest: Manifest, name: str, card: Any) -> dict
                 messages[pair["message"]] += 1
     return {
         **{field: getattr(card, field) for field in ("name", "kind", "summary", "paper", "licence", "limits")},
-        "trained_with": list(card.trained_with),
+        "trained_with": sorted({*card.trained_with, *took_part(card, experts)}),
         "card": card.hash,
         "cost": read_json(folder.cost(name)),
         "status": dict(sorted(status.items())),

@@ -169,15 +169,27 @@ class Stages:
     def images(self) -> None:
         """Get this share's images and observe them."""
         todo = self._owned(self._manifest.images, lambda chunk: self._observed("images", chunk))
+        crowded: list[str] = []
         with self._reporter.stage("images", sum(len(part) for _, part in todo)) as advance:
             for chunk, part in todo:
 
                 def look(ref: ImageRef) -> Seen:
-                    seen = self._observer.look(Look(self._load(ref)))
+                    frame = self._load(ref)
+                    seen = self._observer.look(Look(frame))
+                    if self._observer.crowded(frame):
+                        crowded.append(ref.image)
                     advance()
                     return seen
 
                 self._store("images", chunk, self._mark("images", chunk), self._observer.map(look, part))
+        if crowded:
+            more = f" and {len(crowded) - TOLD} more" if len(crowded) > TOLD else ""
+            _log.warning(
+                "several faces of about one size in %d images: %s%s; the largest, most central one is taken in each",
+                len(crowded),
+                ", ".join(sorted(crowded)[:TOLD]),
+                more,
+            )
 
     def swaps(self, method: str) -> None:
         """Make this share's swaps of one method; where it cannot be used, its pairs say so and the run goes on."""

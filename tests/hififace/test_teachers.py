@@ -8,9 +8,13 @@ import torch
 from deep3d_files import flat_state, write_basel, write_checkpoint
 from onnx import TensorProto, helper, numpy_helper
 
+from hifibench import assets
 from hifibench.contracts import Crop
 from hifibench.errors import UsageError
+from hifibench.experts import curricular, iresnet
+from hifibench.experts.published_recognition import curricularface
 from hifibench.experts.recognition import w600k_module
+from hifibench.hififace import teacher_files
 from hifibench.hififace.config import DENG, TDDFA
 from hifibench.hififace.extractor import TddfaModel
 from hifibench.hififace.teachers import LAYOUTS, layout, load_face_model, load_recogniser, make_extractor
@@ -126,6 +130,75 @@ def test_a_wrong_recogniser_is_refused(make: Callable[[Path], object], message: 
     make(tmp_path / "r.onnx")
     with pytest.raises(UsageError, match=message):
         load_recogniser(tmp_path / "r.onnx")
+
+
+def randomised(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """A state dict of official names whose statistics and slopes are no longer those of fresh weights."""
+    random = torch.Generator().manual_seed(8)
+    return {
+        name: torch.rand(value.shape, generator=random) * 0.5 + 0.25
+        if name.endswith("running_var") or value.dim() == 1
+        else value
+        for name, value in network.state_dict().items()
+    }
+
+
+@pytest.mark.parametrize(
+    "network", [lambda: iresnet.IResNet(18), lambda: curricular.CurricularFace(50)], ids=["arcface", "curricularface"]
+)
+def test_a_recogniser_from_a_checkpoint_is_what_its_keys_say(
+    network: Callable[[], torch.nn.Module], tmp_path: Path
+) -> None:
+    original = network()
+    original.load_state_dict(randomised(original))
+    torch.save(original.state_dict(), tmp_path / "Backbone.pth")
+    recogniser, images = load_recogniser(tmp_path / "Backbone.pth"), crops(2).requires_grad_(True)
+    with torch.no_grad():
+        raw = original((images - 0.5) / 0.5)
+    vectors = recogniser(images)
+    torch.testing.assert_close(vectors, raw / raw.norm(dim=1, keepdim=True), atol=1e-5, rtol=0)
+    vectors[:, 0].sum().backward()
+    assert images.grad is not None and bool((images.grad != 0).any())
+    assert not any(parameter.requires_grad for parameter in recogniser.train().parameters())
+    assert not any(module.training for module in recogniser.network.modules())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert recogniser(images).dtype == torch.float32
+
+
+@pytest.mark.slow
+def test_the_teacher_and_the_expert_see_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIFIBENCH_CACHE", str(tmp_path))
+    file = tmp_path / "networks" / "curricularface" / "CurricularFace_Backbone.pth"
+    file.parent.mkdir(parents=True)
+    torch.save(randomised(curricular.CurricularFace()), file)
+    seen = curricularface.load("cpu").observe(crops(2).numpy())["embedding"]
+    np.testing.assert_allclose(load_recogniser(file)(crops(2)), seen, atol=1e-5)
+    file.unlink()
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    torch.save({"layer1.0.weight": torch.zeros(1)}, tmp_path / "ACC99.28.pth")
+    with pytest.raises(UsageError, match=r"none of the known recognisers .* Give the state dict of an ArcFace IResNet"):
+        load_recogniser(tmp_path / "ACC99.28.pth")
+    (tmp_path / "half.pth").write_bytes(b"PK")
+    with pytest.raises(UsageError, match=r"half\.pth is no whole PyTorch checkpoint"):
+        load_recogniser(tmp_path / "half.pth")
+
+
+def test_experts_that_see_with_a_teachers_file_are_found_by_its_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "w600k" in teacher_files.experts(assets.sha256("w600k-mbf"))
+    monkeypatch.setenv("HIFIBENCH_CACHE", str(tmp_path / "cache"))
+    mine = tmp_path / "mine.pth"
+    mine.write_bytes(b"weights")
+    digest = teacher_files.keep(mine)
+    assert teacher_files.experts(digest) == ()
+    for name, filename in (("curricularface", "CurricularFace_Backbone.pth"), ("buffalo-s", "w600k_mbf.onnx")):
+        place = tmp_path / "cache" / "networks" / name / filename
+        place.parent.mkdir(parents=True)
+        place.write_bytes(b"weights" if name == "curricularface" else b"others")
+    assert teacher_files.experts(digest) == ("curricularface",)
 
 
 def test_the_extractor_is_frozen_and_sees_with_both(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from hifibench.errors import MissingError, UsageError
-from metrics.statistics import wilson
+from hifibench.hififace.analysis.study import Study, load, save
+from metrics.statistics import cluster_bootstrap, wilson
 from reports import shape_study
 
 # Source and target are 1 to 8 apart; hififace is nearer than faceswap from 5 on, and once below.
@@ -117,3 +118,47 @@ def test_nothing_scored_is_told(run) -> None:
     write_scores(run, hififace=np.full(8, np.nan))
     with pytest.raises(UsageError, match="no pair was scored"):
         shape_study.compare(run, "hififace", "faceswap")
+
+
+def clustered(difference, videos) -> Study:
+    table = pd.DataFrame(
+        {"pair": [f"p{k}" for k in range(len(difference))], "video": videos, "source_target": 1.0}
+    ).assign(error_a=difference, error_b=0.0, difference=difference)
+    return Study("shape", table, {}, {})
+
+
+def test_frames_of_one_video_do_not_narrow_the_interval(tmp_path) -> None:
+    # In each video the samples fall alike, so that 40 samples tell no more than 8 videos do.
+    by_video = np.where(np.arange(8) % 4 == 0, 1.0, -1.0)
+    difference, videos = np.repeat(by_video, 5), np.repeat([f"{k:03d}" for k in range(8)], 5)
+    one = shape_study.shares(clustered(difference, videos))[0]
+    low, high = cluster_bootstrap(by_video < 0, np.arange(8), seed=shape_study.SEED)
+    assert (one.share, one.low, one.high) == (0.75, low, high)
+    alone = shape_study.shares(clustered(difference, np.arange(40)))[0]
+    assert one.low < alone.low and alone[5:] == wilson(30, 40)
+
+
+def test_where_all_samples_fall_alike_videos_are_the_trials() -> None:
+    videos = np.repeat(["000", "001", "002"], 4)
+    for sign, lower in ((-1.0, 3), (1.0, 0)):
+        assert shape_study.shares(clustered(np.full(12, sign), videos))[0][5:] == wilson(lower, 3)
+
+
+def test_intervals_read_back_from_the_file_are_the_same(tmp_path) -> None:
+    rng = np.random.default_rng(3)
+    # Names that read back as numbers, whose order as text is another.
+    made = clustered(rng.normal(size=60), np.repeat([str(k) for k in range(12)], 5))
+    save(made, tmp_path)
+    assert shape_study.shares(load(tmp_path, "shape")) == shape_study.shares(made)
+
+
+def test_the_video_of_a_pair_is_that_of_its_target(run) -> None:
+    table = shape_study.compare(run, "hififace", "faceswap").table.set_index("pair")
+    manifest = finished_run.manifest()
+    assert {pair.pair: manifest.image(pair.target).video for pair in manifest.pairs} == dict(table["video"])
+
+
+def test_without_a_manifest_every_pair_is_a_video_of_its_own(run) -> None:
+    (run / "manifest.json").unlink()
+    table = shape_study.compare(run, "hififace", "faceswap").table
+    assert list(table["video"]) == list(table["pair"])
