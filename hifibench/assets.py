@@ -10,13 +10,25 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hifibench.asset_catalogue import CATALOGUE
-from hifibench.asset_records import Asset, Brought
+from hifibench.asset_records import Asset, Brought, Licence
 from hifibench.asset_store import State, Store
 from hifibench.brought import BROUGHT
 from hifibench.brought.store import BroughtStore
 from hifibench.user_files import digest
 
-__all__ = ["State", "brought", "cache_root", "catalogue", "ensure", "names", "path", "sha256", "state", "verify"]
+__all__ = [
+    "State",
+    "brought",
+    "cache_root",
+    "catalogue",
+    "ensure",
+    "licence",
+    "names",
+    "path",
+    "sha256",
+    "state",
+    "verify",
+]
 
 
 def cache_root() -> Path:
@@ -42,6 +54,11 @@ def brought() -> Mapping[str, Brought]:
 def names() -> list[str]:
     """All assets of either kind, sorted."""
     return sorted((*CATALOGUE, *BROUGHT))
+
+
+def licence(name: str) -> Licence:
+    """The terms of an asset of either kind; raises ``KeyError`` if there is none of that name."""
+    return (BROUGHT.get(name) or CATALOGUE[name]).licence
 
 
 def sha256(name: str) -> str:

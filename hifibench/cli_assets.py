@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hifibench import assets
-from hifibench.errors import MissingError
+from hifibench.asset_records import Licence
+from hifibench.errors import MissingError, UsageError
 
 app = typer.Typer(help="Weights and data files: what is there, getting the rest, checking it.", no_args_is_help=True)
 
@@ -25,7 +27,7 @@ def _needed() -> list[str]:
 
 @app.command("list")
 def list_assets() -> None:
-    """Show all assets: size, licence, state in the cache, what needs them."""
+    """Show all assets: size, licence, state in the cache, what needs them; then those that only you can bring."""
     from rich.console import Console
     from rich.table import Table
 
@@ -39,16 +41,26 @@ def list_assets() -> None:
         column.no_wrap = True
     needs = {name: of_suite(load(name)) for name in registry.suites.names()}
     for asset in assets.catalogue().values():
-        licence = f"{asset.licence.terms} (RESEARCH ONLY)" if asset.licence.research_only else asset.licence.terms
         suites = [name for name, needed in needs.items() if asset.name in needed]
         needed_for = f"{', '.join(suites) or 'on request'}: {asset.role}"
-        table.add_row(asset.name, megabytes(asset.size), assets.state(asset.name), needed_for, licence)
-    # Where no terminal sets the width, rows stay whole: nothing is to be cut from what a program reads.
+        table.add_row(asset.name, megabytes(asset.size), assets.state(asset.name), needed_for, _terms(asset.licence))
+    brought = Table("to bring", "state", "file", "what it is", "where to get it", "licence")
+    for one in assets.brought().values():
+        origin = f"{one.origin} (registration)" if one.registration else one.origin
+        brought.add_row(
+            one.name, assets.state(one.name), " or ".join(one.filenames), one.network, origin, _terms(one.licence)
+        )
     console = Console()
-    if not console.is_terminal:
-        console.width = console.measure(table, options=console.options.update_width(10_000)).maximum
-    console.print(table)
-    typer.echo(f"Cache: {assets.cache_root()}")
+    for part in (table, brought):
+        # Where no terminal sets the width, rows stay whole: nothing is to be cut from what a program reads.
+        if not console.is_terminal:
+            console.width = console.measure(part, options=console.options.update_width(10_000)).maximum
+        console.print(part)
+    typer.echo(f"Cache: {assets.cache_root()}; what you bring goes to networks/NAME/FILE in it.")
+
+
+def _terms(licence: Licence) -> str:
+    return f"{licence.terms} (RESEARCH ONLY)" if licence.research_only else licence.terms
 
 
 @app.command()
@@ -75,3 +87,20 @@ def verify(names: _Names = None) -> None:
             f"{len(wrong)} of {len(states)} assets are absent or corrupt: {', '.join(wrong)}. "
             f"Run 'hifibench assets fetch {' '.join(wrong)}'."
         )
+
+
+_Convertible = Annotated[str, typer.Argument(metavar="NETWORK", help="What to convert: ringnet.")]
+
+
+@app.command()
+def convert(
+    network: _Convertible,
+    checkpoint: Annotated[Path, typer.Argument(help="The published checkpoint, as its authors give it out.")],
+) -> None:
+    """Turn a published checkpoint of another library into the file that the harness reads, once."""
+    from hifibench.commands_convert import CONVERTERS
+    from hifibench.registry import did_you_mean
+
+    if network not in CONVERTERS:
+        raise UsageError(f"{network!r} cannot be converted.{did_you_mean(network, [*CONVERTERS])}")
+    typer.echo(f"Written: {CONVERTERS[network](checkpoint)}")

@@ -62,7 +62,7 @@ def _examined(plugin: SwapperPlugin, device: str, logs: Path, quiet: bool) -> li
     from hifibench.selftest.evidence import ASSETS, Evidence, known_jobs
 
     # An asset that the catalogue does not hold is for the check of the card to tell.
-    known = [name for name in plugin.card.assets if name in assets.catalogue()]
+    known = [name for name in plugin.card.assets if name in assets.names()]
     assets.ensure(dict.fromkeys((*ASSETS, *known)), quiet=quiet)
     name = plugin.card.name
     with loaded(plugin, device, logs) as swapper:

@@ -16,7 +16,7 @@ from hifibench.errors import HifibenchError
 from hifibench.needs import of_suite
 
 _PACKAGES = (
-    "torch", "onnxruntime", "openvino", "mediapipe", "dlib-bin", "opencv-contrib-python", "numpy", "pandas",
+    "torch", "onnxruntime", "openvino", "mediapipe", "opencv-contrib-python", "numpy", "pandas",
 )  # fmt: skip
 
 

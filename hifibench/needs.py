@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hifibench import assets, registry
 from hifibench.errors import UsageError
-from hifibench.suite import FileData, Suite
+from hifibench.suite import PortraitData, Suite
 
 
 def of_suite(suite: Suite) -> list[str]:
@@ -20,7 +20,7 @@ def of_suite(suite: Suite) -> list[str]:
         names.extend(registry.experts.get(expert).card.assets)
     for method in suite.methods:
         names.extend(registry.swappers.get(method).card.assets)
-    if not isinstance(suite.data, FileData):
+    if isinstance(suite.data, PortraitData):
         from hifibench.data import portraits
 
         names.extend(portraits.ASSETS)

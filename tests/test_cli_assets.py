@@ -25,7 +25,10 @@ def test_list_shows_every_asset_whole(empty_cache: Path) -> None:
     shown = CliRunner().invoke(app, ["list"])
     assert shown.exit_code == 0
     rows = {row.split("│")[1].strip(): row for row in shown.output.splitlines() if row.startswith("│")}
-    assert list(rows) == list(assets.catalogue())
+    assert list(rows) == [*assets.catalogue(), *assets.brought()]
+    for name, one in assets.brought().items():
+        assert "absent" in rows[name] and one.network in rows[name] and one.origin in rows[name]
+        assert ("(registration)" in rows[name]) == one.registration
     for name, asset in assets.catalogue().items():
         assert "absent" in rows[name] and asset.licence.terms in rows[name] and asset.role in rows[name]
         assert ("RESEARCH ONLY" in rows[name]) == asset.licence.research_only

@@ -6,17 +6,16 @@ set", CVPRW 2019, in the form of its PyTorch release, whose layout the constants
 
 from __future__ import annotations
 
-import pickle
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from hifibench.contracts import Crop
 from hifibench.errors import MissingError, UsageError
+from hifibench.experts import checkpoint as reader
 
 CROP = Crop("deep3d", 224)
 """What the network sees: RGB in [0, 1], not standardised."""
@@ -24,8 +23,10 @@ CROP = Crop("deep3d", 224)
 HEADS = (80, 64, 80, 3, 27, 2, 1)
 """Widths of the seven heads: identity, expression, texture, angles, light, translation in x and y, and in z."""
 
+WANTED = "the epoch_20.pth of Deep3DFaceRecon's PyTorch release"
+"""What the checkpoint should be, for messages."""
+
 _FEATURES = 2048
-_MORE = 3
 
 
 class Deng(NamedTuple):
@@ -67,12 +68,7 @@ class Deep3dNetwork(nn.Module):
         with torch.device("meta"):
             self.backbone = _resnet50()
             self.final_layers = nn.ModuleList(nn.Conv2d(_FEATURES, width, 1) for width in HEADS)
-        state = _state(checkpoint)
-        _check(checkpoint, state, self.state_dict())
-        floats = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-        self.load_state_dict({name: value.contiguous() for name, value in floats.items()}, assign=True)
-        self.requires_grad_(False)
-        self.eval()
+        reader.fill(self, _state(checkpoint), checkpoint, WANTED)
 
     def forward(self, crops: Tensor) -> Deng:
         """Crops ``(B, 3, 224, 224)`` RGB in [0, 1] by `CROP` to coefficients in float32.
@@ -107,45 +103,10 @@ def _resnet50() -> nn.Module:
 def _state(checkpoint: Path) -> Mapping[str, Tensor]:
     """``net_recon`` of a checkpoint, read without running any code that the file may carry."""
     if not checkpoint.is_file():
-        raise UsageError(f"There is no checkpoint {checkpoint}. Give the epoch_20.pth of Deep3DFaceRecon.")
-    try:
-        saved: Any = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise what its parts raise: no common base class but this
-        asked = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if asked:
-            raise UsageError(
-                f"{checkpoint} asks for {asked[1]}; expected nothing but tensors and plain containers. It was not "
-                "opened, since such a file can run any code. Give the epoch_20.pth of Deep3DFaceRecon."
-            ) from error
-        # Of what unpickling says the first line advises to switch this very check off.
-        said = type(error).__name__ if isinstance(error, pickle.UnpicklingError) else _first_line(error)
-        raise UsageError(
-            f"{checkpoint} is no whole PyTorch checkpoint of tensors and plain containers ({said}). Get the file again."
-        ) from error
+        raise UsageError(f"There is no checkpoint {checkpoint}. Give {WANTED}.")
+    saved = reader.read(checkpoint, WANTED)
     state = saved.get("net_recon") if isinstance(saved, dict) else None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         held = ", ".join(map(str, saved)) if isinstance(saved, dict) and len(saved) < 10 else type(saved).__name__
-        raise UsageError(
-            f"{checkpoint} has no network 'net_recon' (it holds: {held}). Give the epoch_20.pth of Deep3DFaceRecon."
-        )
+        raise UsageError(f"{checkpoint} has no network 'net_recon' (it holds: {held}). Give {WANTED}.")
     return state
-
-
-def _check(checkpoint: Path, state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    wrong = [f"{name} is missing" for name in expected if name not in state]
-    wrong += [f"{name} is unknown" for name in state if name not in expected]
-    wrong += [
-        f"{name} has shape {tuple(state[name].shape)}, expected {tuple(value.shape)}"
-        for name, value in expected.items()
-        if name in state and state[name].shape != value.shape
-    ]
-    if wrong:
-        more = f" and {len(wrong) - _MORE} more" if len(wrong) > _MORE else ""
-        raise UsageError(
-            f"{checkpoint} holds another network than the ResNet-50 of Deep3DFaceRecon: {'; '.join(wrong[:_MORE])}"
-            f"{more}. Give the epoch_20.pth of its PyTorch release."
-        )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

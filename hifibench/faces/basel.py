@@ -24,6 +24,8 @@ from hifibench.records import Floats
 N_IDENTITY, N_EXPRESSION, N_LANDMARKS = 80, 64, 68
 
 _ARRAYS = ("meanshape", "idBase", "exBase", "keypoints")
+_WANTED = "the BFM_model_front.mat of Deep3DFaceRecon, made from the Basel Face Model of 2009"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def load_basel_front(path: Path) -> MorphableModel[Floats]:
@@ -37,14 +39,16 @@ def load_basel_front(path: Path) -> MorphableModel[Floats]:
         64 expression coefficients in standard deviations; 68 landmarks in iBUG order.
 
     Raises:
-        UsageError: there is no such file, it is damaged, or an array is missing or has another shape.
+        UsageError: there is no such file, it is damaged, is another version of the model, or an array is missing or has
+            another shape.
     """
     arrays = _read(path)
     missing = [name for name in _ARRAYS if name not in arrays]
     if missing:
         raise UsageError(
-            f"{path} has no {', '.join(missing)}; a BFM_model_front.mat holds {', '.join(_ARRAYS)}. The model as Basel "
-            "gives it (01_MorphableModel.mat) is to be converted first, by the script of Deep3DFaceRecon."
+            f"{path} has no {', '.join(missing)}; a BFM_model_front.mat holds {', '.join(_ARRAYS)}. The model of 2009 "
+            "as Basel gives it (01_MorphableModel.mat) is to be converted first, by the script of Deep3DFaceRecon; "
+            "those of 2017 and 2019 have other bases and cannot be."
         )
     mean, identity, expression, keypoints = (_numbers(path, name, arrays[name]) for name in _ARRAYS)
     rows = mean.size
@@ -72,14 +76,21 @@ def _read(path: Path) -> dict[str, Any]:
     from scipy.io import loadmat
 
     if not path.is_file():
-        raise UsageError(f"There is no Basel face model {path}. Give a BFM_model_front.mat.")
+        raise UsageError(f"There is no Basel face model {path}. Give {_WANTED}.")
+    with path.open("rb") as stream:
+        begins = stream.read(len(_HDF5))
+    if begins == _HDF5:
+        raise UsageError(
+            f"{path} is an HDF5 file, as the Basel Face Models of 2017 and 2019 are; their bases are not those that "
+            f"the network was trained with. Give {_WANTED}."
+        )
     try:
         arrays: dict[str, Any] = loadmat(str(path), variable_names=list(_ARRAYS))
     except NotImplementedError as error:
         raise UsageError(f"{path} is a MATLAB file of version 7.3. Save it as version 7: save(..., '-v7').") from error
     except Exception as error:  # a damaged file makes scipy raise what its parts raise: no common base class but this
         raise UsageError(
-            f"{path} is no whole MATLAB file ({type(error).__name__}: {error}). Give a BFM_model_front.mat."
+            f"{path} is no whole MATLAB file ({type(error).__name__}: {error}). Give {_WANTED}."
         ) from error
     return arrays
 
@@ -94,7 +105,4 @@ def _numbers(path: Path, name: str, array: Any) -> NDArray[np.float64]:
 
 def _check(path: Path, name: str, array: NDArray[np.float64], right: bool, expected: str) -> None:
     if not right:
-        raise UsageError(
-            f"{path}: {name} has shape {array.shape}; expected {expected}. Give the BFM_model_front.mat of "
-            "Deep3DFaceRecon."
-        )
+        raise UsageError(f"{path}: {name} has shape {array.shape}; expected {expected}. Give {_WANTED}.")

@@ -35,6 +35,13 @@ _LOOK_SIDE, _LOOK_PART, _LOOKS = 128, 0.6, 2
 # Width and middle of the face in the FFHQ template at 512.
 _FACE_WIDTH, _FACE_MIDDLE = 330.0, np.array([257.0, 290.0])
 
+AMBIGUOUS = 0.5
+"""From which part of the chosen face's area on another face makes it unclear whom an image shows.
+
+Passers-by are smaller than half of it, two people who pose together are not.
+"""
+_SAME_FACE_IOU = 0.5
+
 
 class Detector:
     """SCRFD-500M. Deterministic, keeps no state between frames, may be shared by threads."""
@@ -106,6 +113,23 @@ class Detector:
         return Face(box.astype(np.float32), landmarks.astype(np.float32), float(score))
 
 
+def rivals(faces: Sequence[Face]) -> list[Face]:
+    """Faces that make it unclear whom a frame shows: others of at least `AMBIGUOUS` times the area of the first.
+
+    Args:
+        faces: as `Detector.detect` gives them.
+    """
+    if len(faces) < 2:
+        return []
+    first, *others = faces
+    overlaps = scrfd.iou(first.box, np.stack([face.box for face in others]))
+    return [
+        face
+        for face, overlap in zip(others, overlaps, strict=True)
+        if overlap < _SAME_FACE_IOU and _area(face) >= AMBIGUOUS * _area(first)
+    ]
+
+
 def match(faces: Sequence[Face], reference: Face, min_iou: float = 0.3) -> Face | None:
     """The face whose box overlaps most with that of ``reference``: the same place in a swapped frame.
 
@@ -116,6 +140,11 @@ def match(faces: Sequence[Face], reference: Face, min_iou: float = 0.3) -> Face 
     overlap = scrfd.iou(reference.box, np.stack([face.box for face in faces]))
     best = int(overlap.argmax())
     return faces[best] if overlap[best] >= min_iou else None
+
+
+def _area(face: Face) -> float:
+    left, top, right, bottom = map(float, face.box)
+    return (right - left) * (bottom - top)
 
 
 def _canvas(frame: Frame, matrix: align.Matrix, side: int) -> Frame:

@@ -32,8 +32,8 @@ def card(evidence: Evidence) -> Finding:
             wanted = "0, since it is the whole frame" if crop.template == "frame" else "a size in pixels"
             return Finding("failed", f"the {side}'s crop {crop.template!r} has the size {crop.size}, expected {wanted}")
     for name in one.assets:
-        if name not in assets.catalogue():
-            return Finding("failed", f"the asset {name!r} is unknown.{did_you_mean(name, [*assets.catalogue()])}")
+        if name not in assets.names():
+            return Finding("failed", f"the asset {name!r} is unknown.{did_you_mean(name, assets.names())}")
     try:
         cost = evidence.swapper.cost()
     except Exception as error:  # a method of somebody else's may raise anything

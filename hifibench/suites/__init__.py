@@ -2,4 +2,9 @@
 
 from pathlib import Path
 
-demo, ablation = (Path(__file__).with_name(f"{name}.yaml") for name in ("demo", "ablation"))
+_HERE = Path(__file__).parent
+
+demo, ablation = (_HERE / f"{name}.yaml" for name in ("demo", "ablation"))
+ffpp_table1, ffpp_table2, ffpp_ablation, ffpp_fig6 = (
+    _HERE / f"ffpp-{name}.yaml" for name in ("table1", "table2", "ablation", "fig6")
+)

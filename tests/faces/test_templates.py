@@ -177,6 +177,8 @@ def boxed(left: float, top: float, right: float, bottom: float) -> Face:
         ("hopenet", (200, 100, 300, 220), (150, 30, 350, 230)),
         # 1.3 times the mean side of 110, 11 lower
         ("box", (200, 100, 300, 220), (178.5, 99.5, 321.5, 242.5)),
+        # 2.2 times the mean side of 110, 16.5 higher
+        ("ringnet", (200, 200, 300, 320), (129, 122.5, 371, 364.5)),
         # a third of each side more: 166 by 200, the narrow one in the middle of 200
         ("dfdc", (200, 100, 300, 220), (150, 60, 350, 260)),
     ],
@@ -195,6 +197,36 @@ def test_box_crops_equal_slicing_and_resizing(name):
     assert abs(align.hwc(crop).astype(int) - expected).mean() < 6  # of a mean difference of 60 between neighbours
 
 
+# list_landmarks_align_celeba.txt, 000001.jpg to 000005.jpg; pictures of 178 by 218.
+CELEBA = np.array(
+    [
+        (69, 109, 106, 113, 77, 142, 73, 152, 108, 154),
+        (69, 110, 107, 112, 81, 135, 70, 151, 108, 153),
+        (76, 112, 104, 106, 108, 128, 74, 156, 98, 158),
+        (72, 113, 108, 108, 101, 138, 71, 155, 101, 151),
+        (66, 114, 112, 112, 86, 119, 71, 147, 104, 150),
+    ]
+).reshape(-1, 5, 2)
+
+
+def test_ringnet_sees_as_much_as_on_the_photographs_of_its_demo():
+    # Its demo shows aligned CelebA photographs whole, repeating their edges to a square of 218 about the middle.
+    mean = templates.mean_face()
+    boxes = []
+    for points in CELEBA:
+        placed = align.similarity(mean.landmarks, points)
+        corners = align.apply(placed, mean.box.reshape(2, 2))
+        boxes.append(corners.ravel())
+    face = Face(np.mean(boxes, 0).astype(np.float32), CELEBA.mean(0).astype(np.float32), 1)
+    np.testing.assert_allclose(square_of("ringnet", face, 224, (218, 178)), (-20, 0, 198, 218), atol=4)
+
+
+def test_ringnet_repeats_the_edge_beyond_the_frame():
+    frame = np.full((*SHAPE, 3), 200, np.uint8)
+    crop, _ = templates.take(frame, boxed(0, 0, 200, 200), Crop("ringnet", 224))
+    np.testing.assert_allclose(crop, 200 / 255, atol=1e-3)
+
+
 def test_dfdc_pads_the_short_side_with_black():
     frame = np.full((*SHAPE, 3), 255, np.uint8)
     crop, _ = templates.take(frame, boxed(200, 100, 290, 220), Crop("dfdc", 200))
@@ -204,7 +236,7 @@ def test_dfdc_pads_the_short_side_with_black():
     assert (crop[:, :, 176:] == 0).all()
 
 
-@pytest.mark.parametrize("name", ["box", "deep3d", "ffpp-xception", "hopenet", "dfdc"])
+@pytest.mark.parametrize("name", ["box", "deep3d", "ffpp-xception", "hopenet", "ringnet", "dfdc"])
 def test_upright_crops_keep_the_roll(name):
     matrix = templates.matrix(face_at(angle=0.4), Crop(name, 120), SHAPE)
     assert matrix[0, 1] == matrix[1, 0] == 0

@@ -9,6 +9,7 @@ import torch
 from deep3d_files import WIDTHS, basel_arrays, flat_state, state, write_basel, write_checkpoint
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.io import savemat
 from torchvision.models import resnet50
 
 from hifibench.contracts import Crop
@@ -259,7 +260,10 @@ def test_basel_vectors_may_lie_or_stand(turned: bool, folder: Path, tmp_path: Pa
         ({"meanshape": np.zeros((1, 271))}, r"meanshape has shape \(1, 271\); expected three numbers a vertex"),
         ({"meanshape": np.zeros((1, 273))}, r"idBase has shape \(270, 80\); expected \(273, 80\)"),
         ({"meanshape": np.zeros((0, 0))}, r"meanshape has shape \(0, 0\)"),
-        ({"idBase": np.zeros((270, 199))}, r"idBase has shape \(270, 199\); expected \(270, 80\)"),
+        (
+            {"idBase": np.zeros((270, 199))},
+            r"idBase has shape \(270, 199\); expected \(270, 80\)\. Give .* made from the Basel Face Model of 2009",
+        ),
         ({"exBase": np.zeros((64, 270))}, r"exBase has shape \(64, 270\); expected \(270, 64\)"),
         ({"keypoints": np.ones((1, 5))}, r"keypoints has shape \(1, 5\); expected 68 vertices"),
         ({"keypoints": np.arange(68.0)}, r"keypoints name vertices 0 to 67; expected 1 to 90"),
@@ -286,6 +290,19 @@ def test_a_missing_truncated_or_foreign_basel_model_is_refused(folder: Path, tmp
     (tmp_path / "b.mat").write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + b"\x89HDF".ljust(400, b"\0"))
     with pytest.raises(UsageError, match=r"of version 7\.3\. Save it as version 7"):
         load_basel_front(tmp_path / "b.mat")
+
+
+def test_basel_models_of_other_years_are_refused_and_told_which_is_wanted(tmp_path: Path) -> None:
+    for year, name in ((2017, "model2017-1_bfm_nomouth.h5"), (2019, "model2019_bfm.h5")):
+        (tmp_path / name).write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(2000))
+        with pytest.raises(
+            UsageError, match=rf"HDF5 file, as .* {year}.* Give .*made from the Basel Face Model of 2009"
+        ):
+            load_basel_front(tmp_path / name)
+    # As Basel gives out that of 2009: 53,490 vertices and 199 components, here 4 and 3.
+    savemat(tmp_path / "01_MorphableModel.mat", {"shapeMU": np.zeros((12, 1)), "shapePC": np.zeros((12, 3))})
+    with pytest.raises(UsageError, match=r"has no meanshape.* converted first.* those of 2017 and 2019 .* cannot be"):
+        load_basel_front(tmp_path / "01_MorphableModel.mat")
 
 
 def without(name: str) -> dict[str, torch.Tensor]:
@@ -349,7 +366,9 @@ def test_a_checkpoint_that_carries_code_is_refused_and_the_code_not_run(by_torch
 
 def test_a_checkpoint_that_pickles_a_class_is_refused(tmp_path: Path) -> None:
     torch.save({"net_recon": flat_state(), "options": argparse.Namespace(lr=1)}, tmp_path / "c.pth")
-    with pytest.raises(UsageError, match=r"asks for argparse\.Namespace; expected nothing but tensors"):
+    with pytest.raises(
+        UsageError, match=r"asks for argparse\.Namespace; expected the epoch_20\.pth of Deep3DFaceRecon"
+    ):
         Deep3dNetwork(tmp_path / "c.pth")
 
 

@@ -8,13 +8,11 @@ import torch
 from deep3d_files import flat_state, write_basel, write_checkpoint
 from onnx import TensorProto, helper, numpy_helper
 
-from hifibench import assets
 from hifibench.contracts import Crop
 from hifibench.errors import UsageError
 from hifibench.experts import curricular, iresnet
 from hifibench.experts.published_recognition import curricularface
 from hifibench.experts.recognition import w600k_module
-from hifibench.hififace import teacher_files
 from hifibench.hififace.config import DENG, TDDFA
 from hifibench.hififace.extractor import TddfaModel
 from hifibench.hififace.teachers import LAYOUTS, layout, load_face_model, load_recogniser, make_extractor
@@ -183,22 +181,6 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     (tmp_path / "half.pth").write_bytes(b"PK")
     with pytest.raises(UsageError, match=r"half\.pth is no whole PyTorch checkpoint"):
         load_recogniser(tmp_path / "half.pth")
-
-
-def test_experts_that_see_with_a_teachers_file_are_found_by_its_content(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert "w600k" in teacher_files.experts(assets.sha256("w600k-mbf"))
-    monkeypatch.setenv("HIFIBENCH_CACHE", str(tmp_path / "cache"))
-    mine = tmp_path / "mine.pth"
-    mine.write_bytes(b"weights")
-    digest = teacher_files.keep(mine)
-    assert teacher_files.experts(digest) == ()
-    for name, filename in (("curricularface", "CurricularFace_Backbone.pth"), ("buffalo-s", "w600k_mbf.onnx")):
-        place = tmp_path / "cache" / "networks" / name / filename
-        place.parent.mkdir(parents=True)
-        place.write_bytes(b"weights" if name == "curricularface" else b"others")
-    assert teacher_files.experts(digest) == ("curricularface",)
 
 
 def test_the_extractor_is_frozen_and_sees_with_both(tmp_path: Path) -> None:

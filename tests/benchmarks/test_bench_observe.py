@@ -1,0 +1,85 @@
+"""Observing: every image once for all experts, on all cores, against one pass over the images for each expert."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hifibench import registry
+from hifibench.contracts import Expert
+from hifibench.data import images
+from hifibench.faces import templates
+from hifibench.faces.detect import Detector
+from hifibench.pipeline.observe import Look, Observer, Seen
+from hifibench.records import Frame
+
+EXPERTS = ("edgeface", "dlib", "w600k", "mediapipe", "3ddfa")
+IMAGES, PEOPLE, LOOPED = 1000, 50, 40
+
+
+def test_observing_all_embedded_experts_is_four_times_as_fast_as_a_loop_over_images_and_experts(
+    benchmark: Any, portrait: Callable[..., Frame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a script for each metric does, load, detect, crop, look, against one shared pass.
+
+    The loop is timed on the first images alone; its time per image does not depend on their number.
+    """
+    files = _files([portrait(seed) for seed in range(PEOPLE)], tmp_path)
+    detector = Detector()
+    loaded = {name: registry.experts.get(name).load("cpu") for name in EXPERTS}
+
+    def script(name: str, file: Path) -> None:
+        frame = images.load(file)
+        face = detector.choose(frame)
+        assert face is not None
+        expert = loaded[name]
+        assert isinstance(expert, Expert)
+        expert.observe(templates.take(frame, face, expert.card.crop)[0][None])
+
+    for name in EXPERTS:
+        script(name, files[0])
+    begin = time.perf_counter()
+    for name in EXPERTS:
+        for file in files[:LOOPED]:
+            script(name, file)
+    loop = (time.perf_counter() - begin) / LOOPED
+
+    observer = _observer(monkeypatch, tmp_path)
+
+    def look(file: Path) -> Seen:
+        return observer.look(Look(images.load(file)))
+
+    observer.map(look, files[:4])  # loads the networks
+    seen = benchmark.pedantic(observer.map, (look, files[4:]), rounds=1)
+    shared = benchmark.stats.stats.min / len(seen)
+    assert all(set(EXPERTS) <= set(one) for one in seen)
+    print(f"one image: loop {1000 * loop:.1f} ms, shared {1000 * shared:.1f} ms, {loop / shared:.2f} times as fast")
+    assert loop / shared >= 4
+
+
+def _files(faces: list[Frame], folder: Path) -> list[Path]:
+    """Distinct pictures of the faces, moved by a few pixels each, as a run keeps its swaps."""
+    rng = np.random.default_rng(0)
+    files = []
+    for number in range(IMAGES):
+        moved = np.roll(faces[number % len(faces)], rng.integers(-20, 21, 2), (0, 1))
+        files.append(folder / f"{number:04d}.png")
+        images.save_png(files[-1], moved)
+    return files
+
+
+def _observer(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Observer:
+    """All experts and an empty store of observations; the asset files stay where they are."""
+    from hifibench import assets
+
+    observer = Observer(EXPERTS)
+    for name in EXPERTS:
+        for asset in registry.experts.get(name).card.assets:
+            assets.path(asset)
+    monkeypatch.setattr(observer._cache, "_root", folder / "observations")
+    return observer
