@@ -9,24 +9,29 @@ from rich.console import Console
 
 from hifibench.contracts import Crop
 from hifibench.data.face_crops import Cropping
-from hifibench.data.originals import FolderSource, PortraitSource, Source
+from hifibench.data.originals import PortraitSource, Source
 from hifibench.data.prepared import DROPPED
 from hifibench.errors import InterruptedRunError, UsageError
 
 
-def prepare_folders(
+def prepare_folder(
     folder: Path,
     out: Path,
-    size: int,
-    template: str,
-    min_side: float | None,
-    parser: Path | None,
+    layout: str,
+    frames: int | None,
+    labels: str | None,
+    cropping: Cropping,
     workers: int | None,
     quiet: bool,
 ) -> None:
-    """``hifibench data prepare``; without ``min_side``, faces smaller than their crop are dropped."""
-    cropping = Cropping(Crop(template, size), size if min_side is None else min_side, parser)
-    _prepare(FolderSource(folder), cropping, out, workers or os.cpu_count() or 1, quiet)
+    """``hifibench data prepare``; says which layout was taken."""
+    from hifibench.data.layouts import AUTO, choose
+
+    name, source = choose(folder, layout, frames, labels)
+    if layout == AUTO and not quiet:
+        place = "" if source.root in (folder, folder.parent) else f", {source.root}"
+        _say(f"{folder} is read as {name}{place}; --layout names another.")
+    _prepare(source, cropping, out, workers or os.cpu_count() or 1, quiet)
 
 
 def prepare_portraits(
@@ -69,7 +74,10 @@ def _prepare(source: Source, cropping: Cropping, out: Path, workers: int, quiet:
         report = prepare(source, cropping, out, workers=workers, stage=Reporter(quiet).stage)
     except KeyboardInterrupt as stop:
         raise InterruptedRunError(f"Stopped. The same command goes on from here; what is done is in {out}.") from stop
-    console = Console()
-    console.print(report.table())
+    Console().print(report.table())
     for note in (*report.notes(), f"Prepared faces: {out}. {DROPPED} names every dropped image and why."):
-        console.print(note, highlight=False, markup=False, soft_wrap=True)
+        _say(note)
+
+
+def _say(note: str) -> None:
+    Console().print(note, highlight=False, markup=False, soft_wrap=True)

@@ -38,7 +38,10 @@ def put(store: BroughtStore, name: str, filename: str, content: bytes) -> Path:
     return place
 
 
-def test_what_is_missing_stands_in_one_table_with_all_that_it_takes_to_bring_it(store: BroughtStore) -> None:
+def test_what_is_missing_stands_in_one_table_with_all_that_it_takes_to_bring_it(
+    store: BroughtStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
     with pytest.raises(MissingError) as told:
         store.need(["pinned", "free", "pinned"])
     assert told.value.exit_code == 3
@@ -51,6 +54,16 @@ def test_what_is_missing_stands_in_one_table_with_all_that_it_takes_to_bring_it(
     terms = "non-commercial (RESEARCH ONLY)"
     assert cut[0] == ["Another one", "a b.pkl", "ask its authors (registration)", terms, where[0]]
     assert cut[1] == ["A network", "net.pth or net.onnx", "https://example.org/net", "MIT", where[1]]
+
+
+def test_on_a_narrow_terminal_every_file_has_a_paragraph(store: BroughtStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(MissingError) as told:
+        store.need(["pinned", "free"])
+    _, one, other = str(told.value).split("\n\n")
+    assert [line.split()[0] for line in one.splitlines()] == ["network", "file", "where", "licence", "where"]
+    assert one.splitlines()[1] == "file wanted      a b.pkl"
+    assert other.splitlines()[-1].endswith(str(store.root / "networks/free/net.pth"))
 
 
 def test_any_of_its_names_counts_and_the_first_one_wins(store: BroughtStore) -> None:

@@ -16,6 +16,7 @@ from baselines.released.rule import Rule
 from hifibench import assets, registry
 from hifibench.contracts import Crop, ReleasedSwapper, SwapperCard, SwapperPlugin
 from hifibench.data import frame_tables
+from hifibench.data.ffpp_layout import default_root
 from hifibench.errors import MissingError, UsageError
 from hifibench.registry import did_you_mean
 from hifibench.tables import read
@@ -39,8 +40,8 @@ class Release(Rule):
 
 
 def home(published: Published) -> Path:
-    """Where a published release is looked for if no table says otherwise."""
-    return assets.cache_root() / "methods" / published.home
+    """Where a published release is looked for if no table says otherwise: FaceForensics++'s beside its originals."""
+    return default_root() if published.home == "ffpp" else assets.cache_root() / "methods" / published.home
 
 
 def make(name: str, table: Mapping[str, Any], folder: Path) -> SwapperPlugin:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from hifibench.asset_records import Brought
 from hifibench.asset_store import State
 from hifibench.errors import MissingError
 from hifibench.user_files import digest
+
+_HEADER = ("network", "file wanted", "where to get it", "licence", "where to put it")
+_GAP = 2
 
 
 class BroughtStore:
@@ -60,17 +64,22 @@ class BroughtStore:
             raise MissingError(self._table(wrong))
 
     def _table(self, names: list[str]) -> str:
-        """One row a file, in a table that is as wide as it must be: rows are to be copied from."""
-        header = ("network", "file wanted", "where to get it", "licence", "where to put it")
-        rows = [header, *(self._row(name) for name in names)]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        lines.insert(1, "  ".join("-" * width for width in widths))
+        """One row a file; on a terminal too narrow for it one paragraph a file, since rows are to be copied from."""
+        rows = [self._row(name) for name in names]
+        widths = [max(map(len, column)) for column in zip(_HEADER, *rows, strict=True)]
         count = "One file is" if len(names) == 1 else f"{len(names)} files are"
-        return (
+        told = (
             f"{count} missing that hifibench does not fetch. Get what the table names, put it where it says, and run "
-            "the same command again.\n\n" + "\n".join(lines)
+            "the same command again."
         )
+        if sum(widths) + _GAP * len(widths) > shutil.get_terminal_size((10_000, 24)).columns:
+            label = max(map(len, _HEADER)) + _GAP
+            parts = [
+                "\n".join(f"{word:{label}}{cell}" for word, cell in zip(_HEADER, row, strict=True)) for row in rows
+            ]
+            return "\n\n".join((told, *parts))
+        lines = [_HEADER, tuple("-" * width for width in widths), *rows]
+        return "\n".join((told, "", *((" " * _GAP).join(map(str.ljust, line, widths)).rstrip() for line in lines)))
 
     def _row(self, name: str) -> tuple[str, ...]:
         one = self.known[name]

@@ -16,14 +16,6 @@ from hifibench.data.prepared import CROPS
 from hifibench.errors import ImageError
 from hifibench.records import Face, Frame
 
-AMBIGUOUS = 0.5
-"""From which part of the chosen face's area on another face makes it unclear whom the image shows.
-
-The chosen one is the largest and most central (`hifibench.faces.detect`). Passers-by are smaller than half of it, two
-people who pose together are not.
-"""
-
-_SAME_FACE_IOU = 0.5
 _VERSION = 1  # raised by whoever changes what `Cropper` computes
 
 
@@ -48,6 +40,7 @@ class Kept:
     side: float
     landmarks: tuple[float, ...]
     content: str
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,11 +74,15 @@ class Cropping:
         crop: template and size.
         min_side: least side of the crop in pixels of the original; the paper drops images under 256 pixels (Sec. 4).
         parser: a face-parsing network for the masks; ``None`` for the embedded ones.
+        enhance: a portrait-enhancement network that all crops go through; ``None`` for none.
+        enhance_range: what its numbers mean, one of `hifibench.data.enhance.RANGES`.
     """
 
     crop: Crop
     min_side: float
     parser: Path | None = None
+    enhance: Path | None = None
+    enhance_range: str = "-1..1"
 
 
 class DropError(Exception):
@@ -97,7 +94,7 @@ class DropError(Exception):
 
 
 class Cropper:
-    """Detector and segmenter, loaded once; crops one person after the other.
+    """Detector, segmenter and, if asked for, enhancer, loaded once; crops one person after the other.
 
     Args:
         source: where the originals are read from.
@@ -105,11 +102,12 @@ class Cropper:
         out: the folder of the prepared set.
 
     Raises:
-        UsageError: the crop or the parser cannot be used.
+        UsageError: the crop, the parser or the enhancement network cannot be used.
         MissingError: an asset cannot be had.
     """
 
     def __init__(self, source: Source, cropping: Cropping, out: Path) -> None:
+        from hifibench.data.enhance import Enhancer
         from hifibench.data.segment import make_segmenter
         from hifibench.faces import templates
         from hifibench.faces.detect import Detector
@@ -118,17 +116,24 @@ class Cropper:
         self._source, self._cropping, self._out = source, cropping, out
         self._detector = Detector()
         self._segmenter = make_segmenter(cropping.crop, cropping.parser)
+        self._enhancer = (
+            None if cropping.enhance is None else Enhancer(cropping.enhance, cropping.crop.size, cropping.enhance_range)
+        )
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """All that decides a crop and whether it is kept; plain data."""
+        enhanced = {} if self._enhancer is None else {"enhancer": self._enhancer.settings}
+        from hifibench.faces import detect
+
         return {
             "crop": asdict(self._cropping.crop),
             "min_side": self._cropping.min_side,
-            "ambiguous": AMBIGUOUS,
+            "ambiguous": detect.AMBIGUOUS,
             "detector": self._detector.card.hash,
             "segmenter": self._segmenter.fingerprint,
             "version": _VERSION,
+            **enhanced,
         }
 
     def person(self, person: Person) -> Done:
@@ -175,15 +180,34 @@ class Cropper:
         side = size * align.shrinkage(matrix)
         if side < self._cropping.min_side:
             raise DropError(Reason.SMALL, f"the crop's side is {side:.0f} pixels of the original")
-        crop = align.hwc(pixels)
+        crop = self._enhanced(align.hwc(pixels))
         image = f"{identity}/{original.name}"
         file = f"{CROPS}/{image}.png"
-        images.save_png(self._out / file, self._with_mask(crop), self._source.provenance(original))
+        images.save_png(self._out / file, self._with_mask(crop), self._provenance(original))
         landmarks = align.apply(matrix, face.landmarks).astype(np.float32).ravel()
-        return Kept(image, file, original.source, side, tuple(map(float, landmarks)), content)
+        return Kept(image, file, original.source, side, tuple(map(float, landmarks)), content, original.label)
+
+    def _enhanced(self, crop: Frame) -> Frame:
+        if self._enhancer is None:
+            return crop
+        try:
+            return self._enhancer.enhance(crop)
+        except ValueError as error:
+            raise DropError(Reason.UNREADABLE, str(error)) from error
+
+    def _provenance(self, original: Original) -> Mapping[str, str] | None:
+        """How the crop came about, where a network had a hand in it."""
+        made = self._source.provenance(original)
+        if self._enhancer is None:
+            return made
+        return {**(made or {}), "enhanced by": self._enhancer.settings["network"], "original": original.source}
 
     def _with_mask(self, crop: Frame) -> Frame:
-        """RGBA, ``(S, S, 4)``."""
+        """RGBA, ``(S, S, 4)``.
+
+        The mask is that of the pixels which are stored and trained with: enhancement may move an outline a little, and
+        sharp ones are found more exactly.
+        """
         from hifibench.faces.segment import fault
 
         mask = self._segmenter.segment(crop)
@@ -200,25 +224,12 @@ def the_face(faces: Sequence[Face]) -> Face:
         faces: as the detector gives them, best first.
 
     Raises:
-        DropError: there is none, or a second one of at least `AMBIGUOUS` times the area of the first.
+        DropError: there is none, or it has rivals (`hifibench.faces.detect.rivals`).
     """
-    from hifibench.faces import scrfd
+    from hifibench.faces.detect import rivals
 
     if not faces:
         raise DropError(Reason.NO_FACE)
-    first, *others = faces
-    if others:
-        overlaps = scrfd.iou(first.box, np.stack([face.box for face in others]))
-        rivals = [
-            face
-            for face, overlap in zip(others, overlaps, strict=True)
-            if overlap < _SAME_FACE_IOU and _area(face) >= AMBIGUOUS * _area(first)
-        ]
-        if rivals:
-            raise DropError(Reason.SEVERAL, f"{1 + len(rivals)} faces of about one size")
-    return first
-
-
-def _area(face: Face) -> float:
-    left, top, right, bottom = map(float, face.box)
-    return (right - left) * (bottom - top)
+    if others := rivals(faces):
+        raise DropError(Reason.SEVERAL, f"{1 + len(others)} faces of about one size")
+    return faces[0]

@@ -1,5 +1,7 @@
 """Originals of training faces: identity folders of the user's own, or generated portraits.
 
+Other sources are records (`hifibench.data.record_source`) and videos (`hifibench.data.video_source`).
+
 A source lists its people without opening an image, and reads one image at a time. It is plain data, so that it can be
 handed to other processes.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, NoReturn, Protocol
@@ -26,17 +28,19 @@ class Original(NamedTuple):
     Attributes:
         name: unique among the images of its person; the crop is called so.
         source: path relative to the folder, or the URI of a portrait.
+        label: ``real`` or ``fake`` where the source says so, else empty.
     """
 
     name: str
     source: str
+    label: str = ""
 
 
 class Person(NamedTuple):
     """All images of one person, sorted by name; there may be none."""
 
     identity: str
-    originals: tuple[Original, ...]
+    originals: Sequence[Original]
 
 
 class Read(NamedTuple):
@@ -44,7 +48,7 @@ class Read(NamedTuple):
 
     Attributes:
         frame: ``(H, W, 3)`` uint8 RGB.
-        content: SHA-256 of the file, hexadecimal; empty for portraits.
+        content: SHA-256 of the file, or of the pixels of a video's frame, hexadecimal; empty for portraits.
     """
 
     frame: Frame
@@ -55,8 +59,13 @@ class Source(Protocol):
     """Where originals come from."""
 
     @property
+    def root(self) -> Path | None:
+        """The folder that is read; ``None`` where there is none."""
+        ...
+
+    @property
     def settings(self) -> Mapping[str, str]:
-        """What a set that is gone on with must have been made from."""
+        """What a set that is gone on with must have been made from; with ``labels`` where images have labels."""
         ...
 
     @property
@@ -191,6 +200,11 @@ class PortraitSource:
                 f"{self.first_seed} on would reach into another split. Seeds are counted within the split: to prepare "
                 "faces of another one, name it (--split)."
             )
+
+    @property
+    def root(self) -> None:
+        """See `Source.root`."""
+        return
 
     @property
     def settings(self) -> Mapping[str, str]:

@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from hifibench.data.face_crops import Cropper, Cropping, Done
-from hifibench.data.originals import FolderSource, Person, Source
+from hifibench.data.originals import Person, Source
 from hifibench.data.prepare_report import Report, summarise
 from hifibench.data.prepared_store import PreparedStore
 from hifibench.errors import MissingError, UsageError
@@ -75,7 +75,7 @@ def prepare(source: Source, cropping: Cropping, out: Path, *, workers: int = 1, 
 
 
 def _check_places(source: Source, out: Path) -> None:
-    if isinstance(source, FolderSource):
+    if source.root is not None:
         root, place = source.root.resolve(), out.resolve()
         if place == root or place.is_relative_to(root):
             raise UsageError(f"{out} lies in {source.root}, which is read; name a folder outside it.")

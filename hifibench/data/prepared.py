@@ -10,7 +10,8 @@ crops/<identity>/<name>.png    RGBA: the aligned crop, and the face mask M_tar i
 Columns of the index: ``identity``; ``image``, the unique name ``<identity>/<name>``; ``file``, the crop, relative to
 the folder; ``source``, the original relative to its folder, or the URI of a portrait; ``side``, the crop's side in
 pixels of the original; ``landmarks``, five points x, y in pixels of the crop; ``content``, the SHA-256 of the original
-file, empty for portraits.
+file, of the pixels of a video's frame, empty for portraits; and in sets of labelled videos ``label``, ``real`` or
+``fake``.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ SCHEMA = 1
 INDEX, DROPPED, DESCRIPTION, CROPS = "index.parquet", "dropped.parquet", "prepared.json", "crops"
 
 _COLUMNS = ("identity", "image", "file", "source", "side", "landmarks", "content")
+LABEL = "label"
+"""The column that only sets of labelled originals have."""
+
 _MAKE = "make one with 'hifibench data prepare' or 'hifibench data portraits'"
 
 
@@ -66,7 +70,8 @@ class PreparedFaces:
         description: the content of ``prepared.json``: settings, counts, licence.
         identities: the people, sorted.
         rows: for each person the rows of their images, sorted by name; ``load`` takes them.
-        fingerprint: SHA-256 over the index and over what decided the pixels (crop, detector, mask), hexadecimal: the
+        labels: for each row ``real`` or ``fake``; ``None`` where the originals had no labels.
+        fingerprint: SHA-256 over the index and over what decided the pixels (crop, detector, mask, enhancement): the
             same for the same set wherever it lies, another one as soon as an image is added, dropped or replaced.
 
     Raises:
@@ -80,6 +85,7 @@ class PreparedFaces:
         self.crop = _crop(folder, self.description)
         table = _index(folder)
         self._files = table["file"].combine_chunks()
+        self.labels: tuple[str, ...] | None = tuple(table[LABEL].to_pylist()) if LABEL in table.column_names else None
         identity = table["identity"].combine_chunks().dictionary_encode()
         codes = identity.indices.to_numpy()
         starts = np.flatnonzero(np.diff(codes, prepend=-1))
@@ -146,7 +152,7 @@ def _index(folder: Path) -> pa.Table:
 
     path = folder / INDEX
     try:
-        table = parquet.ParquetFile(path).read(list(_COLUMNS))
+        table = parquet.ParquetFile(path).read([*_COLUMNS, LABEL])
     except FileNotFoundError as error:
         raise MissingError(
             f"{folder} was begun and not finished, it has no {INDEX}. Run the command that began it again: it goes on "
@@ -166,8 +172,9 @@ def _fingerprint(table: pa.Table, description: Mapping[str, Any]) -> str:
     """Over values, not over the bytes of the file: those depend on the version of the library that wrote it."""
     settings = description["settings"]
     decisive = {name: settings.get(name) for name in ("crop", "detector", "segmenter")}
+    decisive |= {name: settings[name] for name in ("enhancer",) if name in settings}
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode())
-    for name in ("identity", "image", "source", "content"):
+    for name in ("identity", "image", "source", "content", *([LABEL] if LABEL in table.column_names else [])):
         digest.update("\0".join(table[name].to_pylist()).encode())
     digest.update(table["side"].to_numpy().astype("<f8").tobytes())
     landmarks = table["landmarks"].combine_chunks().flatten()

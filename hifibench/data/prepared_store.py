@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hifibench.data.face_crops import Done, Dropped, Kept
 from hifibench.data.originals import Person
-from hifibench.data.prepared import CROPS, DESCRIPTION, DROPPED, INDEX, SCHEMA, read_description
+from hifibench.data.prepared import CROPS, DESCRIPTION, DROPPED, INDEX, LABEL, SCHEMA, read_description
 from hifibench.errors import UsageError
 from hifibench.files import TEMPORARY, atomic_path, atomic_write, held
 
@@ -95,8 +95,11 @@ class PreparedStore:
                 f"{self.root} holds {len(strangers)} people whom this command does not ask for (first: "
                 f"{strangers[0]}). A set can be extended, not cut down: ask for them too, or name another folder."
             )
-        asked = {person.identity: frozenset(original.source for original in person.originals) for person in people}
-        return {identity for identity, wanted in asked.items() if sources.get(identity, frozenset()) == wanted}
+        return {
+            person.identity
+            for person in people
+            if sources.get(person.identity, frozenset()) == frozenset(original.source for original in person.originals)
+        }
 
     def add(self, done: Done) -> None:
         """Note what became of a person."""
@@ -106,7 +109,7 @@ class PreparedStore:
         """Make the tables of the set, of all people prepared so far; returns the kept and the dropped images."""
         import pyarrow as pa
 
-        schemas = _schemas()
+        schemas = self._schemas()
         old = [_by_identity(self.root / name, schema) for name, schema in schemas.items()]
         rows: list[list[pa.Table]] = [[schema.empty_table()] for schema in schemas.values()]
         for person in people:
@@ -155,10 +158,26 @@ class PreparedStore:
     def _table_sources(self) -> dict[str, frozenset[str]]:
         """Identity -> the originals that the tables of a finished set name."""
         found: dict[str, frozenset[str]] = {}
-        for name, schema in _schemas().items():
+        for name, schema in self._schemas().items():
             for identity, table in _by_identity(self.root / name, schema).items():
                 found[identity] = found.get(identity, frozenset()) | frozenset(table["source"].to_pylist())
         return found
+
+    def _schemas(self) -> dict[str, pa.Schema]:
+        """File -> its columns: kept images first, dropped ones second."""
+        import pyarrow as pa
+
+        text = pa.string()
+        source = read_description(self.root)["settings"].get("source", {})
+        columns = [
+            *((name, text) for name in ("identity", "image", "file", "source")),
+            ("side", pa.float64()),
+            ("landmarks", pa.list_(pa.float32(), 10)),
+            ("content", text),
+            *([(LABEL, text)] if "labels" in source else []),
+        ]
+        dropped = [(name, text) for name in ("source", "identity", "reason", "detail")]
+        return {INDEX: pa.schema(columns), DROPPED: pa.schema(dropped)}
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> str:
@@ -177,24 +196,6 @@ def _short(value: object) -> str:
     text = str(value)
     is_hash = len(text) == 64 and " " not in text and "/" not in text
     return text[:12] if is_hash else text
-
-
-def _schemas() -> dict[str, pa.Schema]:
-    """File -> its columns: kept images first, dropped ones second."""
-    import pyarrow as pa
-
-    text = pa.string()
-    return {
-        INDEX: pa.schema(
-            [
-                *((name, text) for name in ("identity", "image", "file", "source")),
-                ("side", pa.float64()),
-                ("landmarks", pa.list_(pa.float32(), 10)),
-                ("content", text),
-            ]
-        ),
-        DROPPED: pa.schema([(name, text) for name in ("source", "identity", "reason", "detail")]),
-    }
 
 
 def _by_identity(path: Path, schema: pa.Schema) -> dict[str, pa.Table]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -97,7 +97,7 @@ class _Graph:
 
     def stem(self) -> None:
         width, kernel = STEM
-        mean = self._constant(np.float32(MEAN_RGB).reshape(1, 3, 1, 1))
+        mean = self._constant(np.array(MEAN_RGB, np.float32).reshape(1, 3, 1, 1))
         self._add("Sub", self._last, mean)
         self._add("Div", self._last, self._constant(np.full((1, 1, 1, 1), 256, np.float32)))
         self._convolve(3, width, kernel, stride=2)
@@ -154,7 +154,7 @@ class _Graph:
         ends = self._constant(np.array([0, 0, 0, 0, 0, channels, side, side], np.int64))
         return self._add("Pad", name, ends)
 
-    def _add(self, kind: str, *inputs: str, **attributes: object) -> str:
+    def _add(self, kind: str, *inputs: str, **attributes: Any) -> str:
         from onnx import helper
 
         self._count += 1

@@ -9,11 +9,11 @@ from PIL import Image
 
 from hifibench.contracts import Crop
 from hifibench.data import images, segment
-from hifibench.data.face_crops import AMBIGUOUS, Cropper, Cropping, Done, DropError, Dropped, Reason, the_face
+from hifibench.data.face_crops import Cropper, Cropping, Done, DropError, Dropped, Reason, the_face
 from hifibench.data.originals import FolderSource, Person, PortraitSource
 from hifibench.errors import UsageError
 from hifibench.faces import align, templates
-from hifibench.faces.detect import Detector
+from hifibench.faces.detect import AMBIGUOUS, Detector
 from hifibench.records import Face, Frame
 
 CROP = Crop("ffhq", 64)
