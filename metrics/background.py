@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -11,9 +13,10 @@ from hifibench.contracts import Metric
 from hifibench.records import Observed
 from metrics.inputs import one_of, output
 
-COMPARISONS = ("l1", "ssim")
-EXPERT = "pixels"
-"""The expert that compares a swapped frame with its target frame."""
+EXPERTS: Mapping[str, str] = MappingProxyType({"l1": "pixels", "ssim": "pixels", "lpips": "lpips"})
+"""Comparison -> the expert that compares a swapped frame with its target frame by it."""
+COMPARISONS = tuple(EXPERTS)
+_WORST: Mapping[str, float | None] = MappingProxyType({"l1": 1.0, "ssim": -1.0, "lpips": None})
 
 
 def background(comparison: str) -> Metric:
@@ -22,6 +25,8 @@ def background(comparison: str) -> Metric:
     * ``background[l1]``: mean absolute difference of RGB values in [0, 1]; lower is better, 1 in the worst case.
     * ``background[ssim]``: mean structural similarity (Wang et al., IEEE TIP 2004); 1 is unchanged, higher is
       better, -1 in the worst case.
+    * ``background[lpips]``: mean learned perceptual distance (Zhang et al., CVPR 2018, AlexNet); 0 is unchanged,
+      lower is better, without a bound.
 
     NaN where the target's face, and so the background, is not known.
 
@@ -39,20 +44,21 @@ def background(comparison: str) -> Metric:
         array([0.25,  nan])
     """
     one_of("background", "comparison", comparison, COMPARISONS)
-    direction: Literal["up", "down"] = "down" if comparison == "l1" else "up"
+    direction: Literal["up", "down"] = "up" if comparison == "ssim" else "down"
+    expert = EXPERTS[comparison]
 
     def compute(observed: Observed) -> NDArray[np.float64]:
         rows = len(observed.pairs)
-        return output(observed.swap, EXPERT, f"background_{comparison}", rows)[:, 0].astype(np.float64)
+        return output(observed.swap, expert, f"background_{comparison}", rows)[:, 0].astype(np.float64)
 
     return Metric(
         name=f"background[{comparison}]",
         title=f"Background {comparison.upper()}",
         unit="",
         direction=direction,
-        needs=(EXPERT,),
+        needs=(expert,),
         compute=compute,
-        worst=1.0 if comparison == "l1" else -1.0,
+        worst=_WORST[comparison],
         decimals=4,
         group="background",
     )

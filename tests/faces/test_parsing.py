@@ -1,3 +1,4 @@
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from hifibench.contracts import Crop
 from hifibench.errors import UsageError
-from hifibench.faces.parsing import CELEBAMASK_LABELS, FACE, ParsingSegmenter
+from hifibench.faces.parsing import CELEBAMASK_LABELS, FACE, LAPA_LABELS, ParsingSegmenter
 from hifibench.faces.segment import dilate
 
 CROP = Crop("ffhq", 256)
@@ -92,6 +93,15 @@ def test_a_pixel_is_face_by_its_label(label: int, tmp_path: Path) -> None:
     assert (segmenter.segment(image) ^ expected).mean() < 0.005
 
 
+@pytest.mark.parametrize("label", range(11))
+def test_eleven_classes_are_those_of_lapa(label: int, tmp_path: Path) -> None:
+    image, where = red_disc()
+    expected = dilate(~where if label == 0 else where if 1 <= label <= 9 else np.zeros_like(where))
+    segmenter = ParsingSegmenter(write_onnx(tmp_path / "n.onnx", *pointwise(0, label, 0.5, classes=11)), CROP)
+    assert (segmenter.segment(image) ^ expected).mean() < 0.005
+    assert list(LAPA_LABELS.values()) == list(range(11))
+
+
 @pytest.mark.parametrize(("channel", "mean", "std"), [(0, 0.485, 0.229), (1, 0.456, 0.224), (2, 0.406, 0.225)])
 @pytest.mark.parametrize("deviations", [0, 1, -1])
 def test_pixels_are_standardised_as_imagenet_networks_expect(
@@ -152,9 +162,13 @@ def test_fingerprint_follows_network_crop_and_labels(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("absent.onnx", None, r"There is no face-parsing network .*absent\.onnx"),
-        ("net.h5", b"", r"suffix '\.h5'; a face-parsing network is an \.onnx file or TorchScript"),
+        ("net.h5", b"", r"suffix '\.h5'; a face-parsing network is an \.onnx file, or TorchScript or weights"),
         ("net.onnx", b"no network", r"cannot be opened as an ONNX network"),
-        ("net.pt", b"no network", r"cannot be opened as TorchScript"),
+        (
+            "net.pt",
+            b"no network",
+            r"net\.pt is no whole PyTorch checkpoint .* Give TorchScript, or a state dict of BiSeNet",
+        ),
     ],
 )
 def test_a_file_that_is_no_network_is_refused(name: str, content: bytes | None, message: str, tmp_path: Path) -> None:
@@ -165,15 +179,23 @@ def test_a_file_that_is_no_network_is_refused(name: str, content: bytes | None, 
         ParsingSegmenter(path, CROP)
 
 
-def test_weights_without_a_network_are_refused(tmp_path: Path) -> None:
+def test_a_damaged_torchscript_file_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "net.pt", "w") as archive:
+        archive.writestr("net/code/__torch__.py", "def")
+    with pytest.raises(UsageError, match=r"cannot be opened as TorchScript"):
+        ParsingSegmenter(tmp_path / "net.pt", CROP)
+
+
+def test_weights_of_an_unknown_network_are_refused(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(3)}, tmp_path / "weights.pth")
-    with pytest.raises(UsageError, match=r"weights alone holds no network: export it"):
+    with pytest.raises(UsageError, match=r"known here \(weight, …\).*weights alone holds no network: export any other"):
         ParsingSegmenter(tmp_path / "weights.pth", CROP)
 
 
 def test_a_network_of_other_classes_is_refused_before_the_first_image(tmp_path: Path) -> None:
-    path = write_onnx(tmp_path / "n.onnx", *pointwise(0, SKIN, 0.5, classes=11))
-    with pytest.raises(UsageError, match=r"shape \(1, 11, 512, 512\); expected \(1, 19, 512, 512\)"):
+    path = write_onnx(tmp_path / "n.onnx", *pointwise(0, SKIN, 0.5, classes=12))
+    expected = r"shape \(1, 12, 512, 512\); expected \(1, 19, 512, 512\) or \(1, 11, 512, 512\)"
+    with pytest.raises(UsageError, match=expected):
         ParsingSegmenter(path, CROP)
 
 

@@ -89,6 +89,13 @@ def test_background_passes_on_what_the_expert_measured(observe, column):
     np.testing.assert_allclose(background("ssim").compute(observed), [0.9, 1.0])
 
 
+def test_perceptual_background_comes_from_its_own_expert_and_is_better_when_lower(observe):
+    observed = observe(2, swap={"lpips": {"background_lpips": [0.25, np.nan]}})
+    metric = background("lpips")
+    np.testing.assert_array_equal(metric.compute(observed), [0.25, np.nan])
+    assert (metric.needs, metric.direction, metric.worst) == (("lpips",), "down", None)
+
+
 @pytest.mark.parametrize(
     ("metric", "output", "width", "other"),
     [
@@ -117,7 +124,7 @@ def test_equal_faces_have_no_error_and_unseen_ones_no_value(observe, metric, out
         ("pose", "cannot be made"),
         ("shape[dlib]", "'dlib' is no shape estimator; expected one of: 3ddfa, .*mediapipe"),
         ("expression[pixels]", "'pixels' is no expression estimator; expected one of: 3ddfa, .*mediapipe"),
-        ("background[l2]", "'l2' is no comparison; expected one of: l1, ssim"),
+        ("background[l2]", "'l2' is no comparison; expected one of: l1, ssim, lpips"),
     ],
 )
 def test_names_that_make_no_sense_are_refused(name, message):

@@ -28,6 +28,8 @@ NAMES = (
     "expression[3ddfa]",
     "background[l1]",
     "background[ssim]",
+    "background[lpips]",
+    "forgery_auc[spectrum]",
 )
 
 
@@ -67,7 +69,7 @@ def test_whoever_recognises_says_how_its_embeddings_compare():
 @pytest.mark.parametrize(
     ("expert", "output"),
     [
-        *((background.EXPERT, f"background_{comparison}") for comparison in background.COMPARISONS),
+        *((expert, f"background_{comparison}") for comparison, expert in background.EXPERTS.items()),
     ],
 )
 def test_what_a_metric_reads_is_what_an_expert_gives(expert, output):
