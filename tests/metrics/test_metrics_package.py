@@ -96,6 +96,8 @@ def test_a_bound_is_worse_than_any_value(name, observe):
             "embedding": rng.standard_normal((8, 16)),
             "background_l1": rng.random(8),
             "background_ssim": rng.uniform(-1, 1, 8),
+            "background_lpips": rng.random(8),
+            "fake": rng.random(8),
         }
         for expert in metric.needs
     }
