@@ -49,6 +49,13 @@ class Listing(StrEnum):
     kinds = "kinds"
 
 
+class Estimators(StrEnum):
+    """Whose networks judge in a suite that leaves the choice."""
+
+    paper = "paper"
+    embedded = "embedded"
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"hifibench {__version__}")
@@ -71,6 +78,13 @@ def run(
     pairs: Annotated[
         Path | None, typer.Option(help="CSV of your own photographs: source,target[,source_id,target_id].")
     ] = None,
+    ffpp: Annotated[Path | None, typer.Option(help="Your folder of FaceForensics++, for suites that read it.")] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Manifest made by 'hifibench data manifest', in place of planning.")
+    ] = None,
+    estimators: Annotated[
+        Estimators, typer.Option(help="The paper's networks, which you bring, or those that come with the harness.")
+    ] = Estimators.paper,
     methods: Annotated[str | None, typer.Option(help="Methods, comma-separated, instead of the suite's.")] = None,
     weights: Weights = None,
     add: Add = None,
@@ -83,25 +97,36 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a suite: plan, swap, observe, score, report. Begun runs are finished, not begun anew."""
-    from hifibench.commands import run_suite
+    from hifibench.commands import Changes, run_suite
 
-    run_suite(suite, out, pairs, methods, tuple(weights or ()), tuple(add or ()), limit, shard, seed, device, quiet)
+    changes = Changes(pairs, ffpp, manifest, estimators.value, methods)
+    run_suite(suite, out, changes, tuple(weights or ()), tuple(add or ()), limit, shard, seed, device, quiet)
 
 
 @app.command()
 def swap(
-    source: Annotated[Path, typer.Argument(help="Photograph that gives the face.")],
-    target: Annotated[Path, typer.Argument(help="Photograph that receives it.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="PNG file to write.")],
+    source: Annotated[Path, typer.Argument(help="Photograph or video that gives the face.")],
+    target: Annotated[Path, typer.Argument(help="Photograph or video that receives it.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: PNG; of a video MP4, MKV or MOV.")],
     method: Annotated[str, typer.Option(help="See 'hifibench list methods'.")] = "faceswap",
+    weights: Weights = None,
     add: Add = None,
     device: Device = "auto",
+    crf: Annotated[int, typer.Option(min=0, max=51, help="Quality of the video, 0 is lossless.")] = 18,
+    quiet: Quiet = False,
 ) -> None:
-    """Swap the face of one photograph onto another."""
-    from hifibench.commands import add_methods, swap_photographs
+    """Swap the face of one photograph onto another, or onto one person throughout a video."""
+    from hifibench.commands import add_methods, add_weights, swap_photographs
+    from hifibench.commands_swap import swap_video
+    from hifibench.video.source import is_video
 
     add_methods(tuple(add or ()))
-    swap_photographs(source, target, out, method, device)
+    for words in weights or ():
+        add_weights(words)
+    if is_video(target):
+        swap_video(source, target, out, method, device, quiet, crf)
+    else:
+        swap_photographs(source, target, out, method, device)
 
 
 @app.command()

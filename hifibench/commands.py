@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,31 +22,63 @@ from hifibench.device import choose
 from hifibench.errors import HifibenchError, InterruptedRunError, UsageError
 from hifibench.needs import of_suite
 from hifibench.records import Cost
-from hifibench.suite import FileData, Suite
+from hifibench.suite import FfppData, FileData, Suite
 
 
-def load_suite(name: str, pairs: Path | None, methods: str | None) -> Suite:
-    """A suite, with the user's own pairs or methods in place of its own."""
-    loaded = suite.load(name)
-    changes: dict[str, object] = {}
-    if pairs is not None:
-        changes["data"] = FileData(kind="files", pairs_csv=pairs)
-        changes["title"] = f"Photographs of {pairs.name}"
-    if methods is not None:
-        chosen = tuple(word.strip() for word in methods.split(",") if word.strip())
+@dataclass(frozen=True)
+class Changes:
+    """What the user wants otherwise than the suite has it.
+
+    Attributes:
+        pairs: a CSV file of photographs in place of the suite's images.
+        ffpp: the folder of FaceForensics++, for suites that read it.
+        manifest: a manifest of it made before.
+        estimators: the suite's own, or the embedded ones.
+        methods: separated by commas.
+    """
+
+    pairs: Path | None = None
+    ffpp: Path | None = None
+    manifest: Path | None = None
+    estimators: Literal["paper", "embedded"] = "paper"
+    methods: str | None = None
+
+
+def load_suite(name: str, changes: Changes) -> Suite:
+    """A suite, with what the user wants otherwise."""
+    loaded = suite.load(name).by(changes.estimators)
+    update: dict[str, object] = {}
+    if changes.pairs is not None:
+        update["data"] = FileData(kind="files", pairs_csv=changes.pairs)
+        update["title"] = f"Photographs of {changes.pairs.name}"
+    elif changes.ffpp is not None or changes.manifest is not None:
+        update["data"] = _of_ffpp(loaded, changes)
+    if changes.methods is not None:
+        chosen = tuple(word.strip() for word in changes.methods.split(",") if word.strip())
         if not chosen:
             raise UsageError("--methods is empty; name methods separated by commas.")
-        changes["methods"] = chosen
-    changed = loaded.model_copy(update=changes)
+        update["methods"] = chosen
+    changed = loaded.model_copy(update=update)
     changed.check()
     return changed
+
+
+def _of_ffpp(loaded: Suite, changes: Changes) -> FfppData:
+    if not isinstance(loaded.data, FfppData):
+        raise UsageError(
+            f"--ffpp and --manifest are for suites on FaceForensics++; the suite {loaded.name} has images of the kind "
+            f"{loaded.data.kind!r}."
+        )
+    if changes.ffpp is not None:
+        # Released methods look for their videos in the same folder, also in processes that this one starts.
+        os.environ["HIFIBENCH_FFPP"] = str(changes.ffpp.expanduser().absolute())
+    return loaded.data if changes.manifest is None else loaded.data.model_copy(update={"manifest": changes.manifest})
 
 
 def run_suite(
     name: str,
     out: Path | None,
-    pairs: Path | None,
-    methods: str | None,
+    changes: Changes,
     weights: tuple[str, ...],
     files: tuple[Path, ...],
     limit: int | None,
@@ -54,8 +89,8 @@ def run_suite(
 ) -> None:
     """``hifibench run``."""
     added, offered = [add_weights(words) for words in weights], add_methods(files)
-    chosen = load_suite(name, pairs, methods)
-    added += offered if methods is None else []
+    chosen = load_suite(name, changes)
+    added += offered if changes.methods is None else []
     if added:
         chosen = chosen.model_copy(update={"methods": tuple(dict.fromkeys((*chosen.methods, *added)))})
     from hifibench import assets
@@ -123,28 +158,20 @@ def swap_photographs(source: Path, target: Path, out: Path, method: str, device:
     plugin, device = registry.swappers.get(method), choose(device)
     if out.suffix.lower() != ".png":
         raise UsageError(f"-o {out}: swaps are written as PNG, which keeps their provenance; name a .png file.")
-    from hifibench.data.images import load, save_png
+    from hifibench.data.images import save_png
     from hifibench.faces.detect import Detector
     from hifibench.pipeline.swap import Job, loaded, swap_jobs
+    from hifibench.video.source import load_source as load_face
 
-    frames = [load(path) for path in (source, target)]
+    def say(text: str) -> None:
+        Console(stderr=True).print(text, highlight=False, markup=False)
+
     detector = Detector()
-    faces = []
-    for path, frame in zip((source, target), frames, strict=True):
-        found = detector.detect(frame)
-        if not found:
-            raise UsageError(f"No face was found in {path}. Give a photograph in which a face is seen from the front.")
-        if len(found) > 1:
-            Console(stderr=True).print(
-                f"{path}: {len(found)} faces; the largest, most central one is used.",
-                highlight=False,
-                markup=False,
-            )
-        faces.append(found[0])
+    giving, receiving = (load_face(path, detector, say) for path in (source, target))
     with TemporaryDirectory(prefix="hifibench-") as logs, loaded(plugin, device, Path(logs)) as swapper:
         if not isinstance(swapper, Swapper):
             raise UsageError(f"{method} is known by what its authors released; it swaps no other pair.")
-        (done,) = swap_jobs(swapper, [Job(frames[0], faces[0], frames[1], faces[1])])
+        (done,) = swap_jobs(swapper, [Job(*giving, *receiving)])
     if done.frame is None:
         raise UsageError(f"{method} could not swap {source} onto {target}: {done.message or done.status}.")
     save_png(out, done.frame, {"hifibench:method": method, "hifibench:run": "single swap"})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hifibench import methods_file, registry
+from hifibench import assets, methods_file, registry
 from hifibench.contracts import SwapperPlugin
 from hifibench.experts.landmarker import CARD as MEDIAPIPE
 from hifibench.experts.reconstruction import CARD as TDDFA
@@ -31,6 +31,9 @@ DOCUMENTS = (
     "docs/methods.md",
     "docs/external.md",
     "docs/studies.md",
+    "docs/networks.md",
+    "docs/tables.md",
+    "docs/video.md",
 )
 
 
@@ -98,3 +101,10 @@ def test_the_bounds_of_the_checks_are_documented() -> None:
     text = read("docs/protocol.md")
     assert f"lower end at most {CHANCE_SLACK:.0f} points above" in text
     assert f"retrieval reaches {CEILING:.0f} %" in text
+
+
+def test_every_expert_and_every_network_to_bring_stands_in_the_document_on_networks() -> None:
+    text = read("docs/networks.md")
+    brought = {re.sub(r"^dfdc-b7-.*", "dfdc-b7-…", name) for name in assets.brought()}
+    for name in {*registry.experts.names(), *brought}:
+        assert f"`{name}`" in text, name

@@ -79,7 +79,7 @@ def save_png(path: Path, frame: Frame, provenance: Mapping[str, str] | None = No
     if provenance is not None:
         for key, value in provenance.items():
             info.add_itxt(key, value)
-        info.add_itxt("XML:com.adobe.xmp", _XMP)
+        info.add_itxt("XML:com.adobe.xmp", XMP)
     with atomic_path(path) as temporary:
         Image.fromarray(np.ascontiguousarray(frame, np.uint8)).save(
             temporary, format="PNG", compress_level=_COMPRESSION, pnginfo=info
@@ -93,12 +93,13 @@ def content_hash(frame: Frame) -> str:
     return digest.hexdigest()
 
 
-_XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
  Iptc4xmpExt:DigitalSourceType="{DIGITAL_SOURCE_TYPE}"/>
 </rdf:RDF></x:xmpmeta>
 <?xpacket end="w"?>"""
+"""What says so in files that can hold an XMP packet."""
 
 
 @contextmanager

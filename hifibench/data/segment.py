@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hifibench import assets
 from hifibench.contracts import Crop
 from hifibench.errors import UsageError
 from hifibench.experts import landmarker, reconstruction
@@ -101,7 +102,7 @@ def make_segmenter(crop: Crop, parser: Path | None = None) -> FaceSegmenter:
 
     Args:
         crop: what the images are aligned by: any template but ``frame``, and a size.
-        parser: an ONNX or TorchScript file, see `hifibench.faces.parsing`.
+        parser: a file, see `hifibench.faces.parsing`, or the name of an asset that is one.
 
     Raises:
         UsageError: the crop is no aligned one, or the file no such network.
@@ -112,7 +113,8 @@ def make_segmenter(crop: Crop, parser: Path | None = None) -> FaceSegmenter:
         return GeometricSegmenter(crop)
     from hifibench.faces.parsing import ParsingSegmenter
 
-    return ParsingSegmenter(parser, crop)
+    known = str(parser) in assets.brought() and not parser.exists()
+    return ParsingSegmenter(assets.path(str(parser)) if known else parser, crop)
 
 
 def face_vertices(mean: Floats) -> Mask:

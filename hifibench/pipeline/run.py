@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -100,6 +101,17 @@ def run(
     record_suite(folder, suite)
     write_timing(folder, suite, len(manifest.pairs))
     return Finished(out, score(folder, suite, manifest, seed))
+
+
+def exemplary(manifest: Manifest) -> list[Pair]:
+    """The pairs to show: the first of each target's video, then the second of each, and so on; at most `EXAMPLES`."""
+    seen: Counter[str] = Counter()
+    ranked = []
+    for number, pair in enumerate(manifest.pairs):
+        video = manifest.image(pair.target).video
+        ranked.append((seen[video], number, pair))
+        seen[video] += 1
+    return [pair for _, _, pair in sorted(ranked, key=lambda one: one[:2])[:EXAMPLES]]
 
 
 class Stages:
@@ -332,8 +344,8 @@ class Stages:
         return images + swaps
 
     def examples(self) -> None:
-        """Keep the frames of the first pairs beside the results, so that a report needs nothing but the run folder."""
-        for pair in self._manifest.pairs[:EXAMPLES]:
+        """Keep the frames of a few pairs beside the results, so that a report needs nothing but the run folder."""
+        for pair in exemplary(self._manifest):
             for side, name in (("source", pair.source), ("target", pair.target)):
                 path = self._folder["examples"] / f"{pair.pair}-{side}.png"
                 if not path.exists():

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from hifibench import assets
 from hifibench.contracts import Crop
-from hifibench.errors import UsageError
+from hifibench.data.segment import make_segmenter
+from hifibench.errors import MissingError, UsageError
 from hifibench.faces import bisenet, hrnet
 from hifibench.faces.parsing import FACE, LABELS, ParsingSegmenter
 from hifibench.faces.segment import dilate
@@ -118,3 +119,9 @@ def test_a_file_of_weights_segments_faces(kind: str, classes: int, older: bool, 
 
 def test_the_files_are_among_those_that_users_bring() -> None:
     assert {"bisenet-celebamask", "hrnet-face-parsing"} <= set(assets.brought())
+
+
+def test_a_parser_may_be_named_as_an_asset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIFIBENCH_CACHE", str(tmp_path))
+    with pytest.raises(MissingError, match="79999_iter.pth"):
+        make_segmenter(Crop("ffhq", 128), Path("bisenet-celebamask"))

@@ -1,0 +1,1 @@
+"""Swapping the face of one person through a whole video."""
