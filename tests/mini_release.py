@@ -61,6 +61,7 @@ def encode(
     start: int = 0,
     crf: int = 18,
     faststart: bool = True,
+    times: Sequence[int] | None = None,
 ) -> Path:
     """Write frames as H.264.
 
@@ -74,6 +75,7 @@ def encode(
         start: time of the first frame, in frames.
         crf: as FaceForensics++ has 23 and 40.
         faststart: whether the index stands at the beginning of the file.
+        times: when each frame is shown, in frames and ascending, for a variable frame rate; default one after another.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     options = {"movflags": "faststart"} if faststart and path.suffix == ".mp4" else {}
@@ -90,7 +92,8 @@ def encode(
             if not number:
                 stream.height, stream.width = frame.shape[:2]
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-            picture.pts, picture.time_base = number + start, Fraction(1, fps)
+            picture.pts = (number if times is None else times[number]) + start
+            picture.time_base = Fraction(1, fps)
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
     return path

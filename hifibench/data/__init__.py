@@ -1,4 +1,4 @@
-"""Where faces come from: files of the user and generated portraits.
+"""Where faces come from: files of the user, generated portraits, and FaceForensics++.
 
 A kind of data offers two things: a plan (suite data -> `Manifest`) and a way from an `ImageRef` to its pixels.
 """
@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 from hifibench.errors import UsageError
 from hifibench.records import Frame, ImageRef, Manifest
-from hifibench.suite import FileData, PortraitData
+from hifibench.suite import Data, FfppData, FileData
 
 Loader = Callable[[ImageRef], Frame]
 
 
-def plan(data: PortraitData | FileData, seed: int, limit: int | None) -> Manifest:
+def plan(data: Data, seed: int, limit: int | None) -> Manifest:
     """The images and pairs of a run.
 
     Args:
@@ -24,21 +24,30 @@ def plan(data: PortraitData | FileData, seed: int, limit: int | None) -> Manifes
 
     Raises:
         UsageError: the data cannot be planned; says why.
+        MissingError: a dataset, or a part of it, is not there; says where to get it.
     """
     if isinstance(data, FileData):
         from hifibench.data import files
 
         return files.plan(data.pairs_csv, limit)
+    if isinstance(data, FfppData):
+        from hifibench.data import faceforensics
+
+        return faceforensics.plan(data, limit)
     from hifibench.data import portraits
 
     pairs = data.pairs if limit is None else min(limit, data.pairs)
     return portraits.plan(data.identities, data.views, pairs, data.split, seed)
 
 
-def notes(data: PortraitData | FileData, manifest: Manifest) -> dict[str, str]:
+def notes(data: Data, manifest: Manifest) -> dict[str, str]:
     """What a reader of the results must know of how the images came about; the same for the same run."""
     if isinstance(data, FileData):
         return {"images": "photographs of the user's own"}
+    if isinstance(data, FfppData):
+        from hifibench.data import ffpp_manifest
+
+        return ffpp_manifest.notes(manifest)
     from hifibench.data import portraits
 
     moved = portraits.acceptance([ref.uri for ref in manifest.images])
@@ -49,13 +58,18 @@ def notes(data: PortraitData | FileData, manifest: Manifest) -> dict[str, str]:
     }
 
 
-def loader(data: PortraitData | FileData) -> Loader:
+def loader(data: Data) -> Loader:
     """A function from a manifest's image to its frame, usable from several threads."""
     if isinstance(data, FileData):
         from hifibench.data import files
 
         root = data.pairs_csv.resolve().parent
         return lambda ref: files.load(ref, root)
+    if isinstance(data, FfppData):
+        from hifibench.data.faceforensics import root_of
+        from hifibench.data.ffpp_frames import Frames
+
+        return Frames(root_of(data), data.keep_frames).load
     from hifibench.data import portraits
 
     def load(ref: ImageRef) -> Frame:

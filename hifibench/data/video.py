@@ -14,50 +14,48 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from hifibench.data.video_packets import DamagedError, Index, Key, listed, opened
 from hifibench.errors import UsageError
 from hifibench.records import Frame
 
 if TYPE_CHECKING:
     from av.container import InputContainer
-    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+__all__ = ["DamagedError", "Description", "NoFrameError", "Video", "describe"]
 
 _NEAR = 16
 """Decoding this many frames on costs no more than a seek, which throws away what the decoder has begun."""
 
-
-class DamagedError(UsageError):
-    """A video cannot be read, or breaks off (exit code 2)."""
+_STEADY = 1.5
+"""By what factor times from frame to frame may differ in a video of one pace: containers round them to their units."""
 
 
 class NoFrameError(UsageError):
     """A video has fewer frames than the index asks for (exit code 2)."""
 
 
-class _Key(NamedTuple):
-    """A key frame: when it is shown, and when it is decoded, in the stream's units."""
-
-    pts: int
-    dts: int
-
-
-class _Index(NamedTuple):
-    """The frames of a video in the order of display.
+class Description(NamedTuple):
+    """What the list of a video's packets says; no frame is decoded for it where their times are reliable.
 
     Attributes:
-        pts: when each is shown, ascending.
-        keys: the key frames, ascending.
+        frames: how many a player shows.
+        width: in pixels.
+        height: in pixels.
+        steady: whether they follow each other at one pace; ``False`` where the times do not say it.
     """
 
-    pts: tuple[int, ...]
-    keys: tuple[_Key, ...]
+    frames: int
+    width: int
+    height: int
+    steady: bool
 
 
 class Video:
@@ -78,7 +76,7 @@ class Video:
         self._container: InputContainer | None = None
         self._frames: Iterator[VideoFrame] = iter(())
         self._at: int | None = None  # index of the last frame that the decoder gave
-        self._index: _Index | None = None
+        self._index: Index | None = None
         self._listed = False
         self._length: int | None = None
         self.decoded = 0
@@ -150,25 +148,39 @@ class Video:
             self._open()
         return self._by_count(index)
 
-    def _by_time(self, index: _Index, wanted: int) -> VideoFrame | None:
+    def _by_time(self, index: Index, wanted: int) -> VideoFrame | None:
         """Decode on, or from the last key frame before; ``None`` where another frame than expected came."""
         pts = index.pts
         key = index.keys[bisect_right(index.keys, pts[wanted], key=lambda one: one.pts) - 1]
         first = bisect_left(pts, key.pts)
-        if self._at is None or not first - _NEAR <= self._at < wanted:
-            self._seek(key)
+        near = self._at is not None and first - _NEAR <= self._at < wanted
+        if not near and not self._begin(key, pts[first], first):
+            return None
         for frame in self._frames:
-            if self._at is None:
-                # Frames shown before the key frame may lack those that they refer to; those after it never do.
-                if frame.pts is not None and frame.pts < pts[first]:
-                    continue
-                self._at = first - 1
+            assert self._at is not None
             self._at += 1
             if frame.pts != pts[self._at]:
                 return None
             if self._at == wanted:
                 return None if frame.is_corrupt else frame
         return None
+
+    def _begin(self, key: Key, shown: int, first: int) -> bool:
+        """Let the decoder stand before a key frame, the one with index ``first``; whether that could be had."""
+        # By when it is shown, or by when it is decoded: containers differ. By the wrong one, some begin a group too
+        # early, which costs its time, and some a group too late.
+        for time in dict.fromkeys(key):
+            self._seek(time)
+            for frame in self._frames:
+                # Frames shown before the key frame may lack those that they refer to; those after it never do.
+                if frame.pts is None or frame.pts >= shown:
+                    break
+            else:
+                continue
+            if frame.pts == shown:
+                self._frames, self._at = chain((frame,), self._frames), first - 1
+                return True
+        return False
 
     def _by_count(self, wanted: int) -> VideoFrame:
         """Decode from the beginning, or on, counting."""
@@ -199,20 +211,20 @@ class Video:
 
     def _list(self) -> None:
         if not self._listed:
-            self._index = _listed(self._path)
+            self._index = listed(self._path)
             self._listed = True
 
     def _open(self) -> None:
         self._close()
-        self._container, stream = _opened(self._path)
+        self._container, stream = opened(self._path)
         self._frames = self._decode(self._container, stream)
 
-    def _seek(self, key: _Key) -> None:
+    def _seek(self, time: int) -> None:
         if self._container is None:
             self._open()
         assert self._container is not None
         stream = self._container.streams.video[0]
-        self._container.seek(key.dts, stream=stream, backward=True)
+        self._container.seek(time, stream=stream, backward=True)
         self._frames = self._decode(self._container, stream)
         self._at = None
 
@@ -237,45 +249,23 @@ class Video:
             raise DamagedError(f"{self._path} cannot be read as a video ({error.strerror}); copy it again.") from error
 
 
-def _opened(path: Path) -> tuple[InputContainer, VideoStream]:
-    import av
-
-    container = av.open(str(path))
-    if not container.streams.video:
-        container.close()
-        raise DamagedError(f"{path} holds no video.")
-    return container, container.streams.video[0]
-
-
-def _listed(path: Path) -> _Index | None:
-    """List the packets without decoding; ``None`` where their times do not say which frame is which.
+def describe(path: Path) -> Description:
+    """Look at a video without decoding it.
 
     Raises:
-        DamagedError: the file holds fewer packets than its index says.
+        DamagedError: the file is no video, is truncated, or has no frames.
     """
-    container, stream = _opened(path)
-    with container:
-        packets = [packet for packet in container.demux(stream) if packet.size]
-        # Not stream.frames: that counts what an edit list cuts off, too.
-        said = len(stream.index_entries)
-    whole = len([packet for packet in packets if not packet.is_corrupt])
-    if whole < max(said, len(packets)):
-        raise DamagedError(
-            f"{path} is truncated: {whole} of its {max(said, len(packets))} frames are there; copy it again."
-        )
-    return _indexed(packets)
-
-
-def _indexed(packets: list[Packet[VideoStream]]) -> _Index | None:
-    pts = [one.pts for one in packets if not one.is_discard and one.pts is not None]
-    keys = [
-        _Key(one.pts, one.pts if one.dts is None else one.dts)
-        for one in packets
-        if one.is_keyframe and one.pts is not None
-    ]
-    if any(one.pts is None for one in packets) or len(set(pts)) < len(pts):
-        return None
-    # Before the first key frame the decoder drops frames, so that counts differ.
-    if not packets or not packets[0].is_keyframe or not pts or min(pts) < keys[0].pts:
-        return None
-    return _Index(tuple(sorted(pts)), tuple(sorted(keys)))
+    video = Video(path)
+    try:
+        frames = video.length
+        with video._told(), opened(path)[0] as container:
+            codec = container.streams.video[0].codec_context
+            size = codec.width, codec.height
+    finally:
+        video.close()
+    if not frames or not all(size):
+        raise DamagedError(f"{path} has no frames; copy it again.")
+    pts = video._index.pts if video._index is not None else ()
+    gaps = [after - before for before, after in pairwise(pts)]
+    steady = len(pts) == frames and (not gaps or max(gaps) <= _STEADY * min(gaps))
+    return Description(frames, *size, steady)

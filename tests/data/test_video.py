@@ -14,7 +14,7 @@ from mini_release import COLOURS, decoded, encode, numbered, read
 
 from hifibench.data import video as frames
 from hifibench.data import videos
-from hifibench.data.video import DamagedError, NoFrameError, Video
+from hifibench.data.video import DamagedError, Description, NoFrameError, Video, describe
 from hifibench.data.videos import Videos
 
 COUNT = 60
@@ -37,6 +37,8 @@ KINDS = {
     "matroska.mkv": {},
     "without times.avi": {},
     "nothing but a stream.h264": {},
+    "variable rate.mp4": {"times": [number + number // 5 * 3 for number in range(COUNT)]},
+    "variable rate.mkv": {"times": [number + number // 7 * 9 for number in range(COUNT)], "gop": 250},
 }
 
 
@@ -69,7 +71,36 @@ def test_a_frame_far_away_costs_a_group_and_not_the_video(tmp_path: Path, name: 
     assert read(video.frame(0)) == 0
     assert read(video.frame(200)) == 200
     assert read(video.frame(60)) == 60
-    assert video.decoded < 3 * 12
+    assert video.decoded < 2 * 12
+
+
+def test_decoders_use_several_threads(tmp_path: Path) -> None:
+    video = Video(clip(tmp_path / "clip.mp4", gop=250))
+    video.frame(30)
+    assert video._container is not None
+    assert video._container.streams.video[0].codec_context.thread_type.name in ("AUTO", "FRAME", "SLICE")
+    with av.open(str(tmp_path / "clip.mp4")) as plain:
+        assert "FRAME" not in str(plain.streams.video[0].thread_type)
+
+
+@pytest.mark.parametrize(("name", "steady"), [("clip.mp4", True), ("clip.mkv", True), ("clip.h264", False)])
+def test_a_video_is_described_without_decoding_it(tmp_path: Path, name: str, steady: bool) -> None:
+    assert describe(clip(tmp_path / name, 7, fps=30)) == Description(7, 128, 96, steady)
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
+def test_a_variable_frame_rate_is_seen(tmp_path: Path, name: str) -> None:
+    path = clip(tmp_path / name, 7, times=[0, 1, 2, 4, 5, 6, 7])
+    assert describe(path) == Description(7, 128, 96, False)
+
+
+def test_a_video_of_nothing_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    with pytest.raises(DamagedError, match=r"empty\.mp4 has zero bytes; copy it again"):
+        describe(tmp_path / "empty.mp4")
+    clip(tmp_path / "headers.mp4", 0)
+    with pytest.raises(DamagedError, match=r"headers\.mp4"):
+        describe(tmp_path / "headers.mp4")
 
 
 def test_colours_are_red_green_blue(tmp_path: Path) -> None:
@@ -139,10 +170,10 @@ def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
 def test_times_that_lie_are_found_out_and_frames_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list of times in which frame 20 does not come is given up; what it would have given is never returned."""
     path = clip(tmp_path / "clip.mp4")
-    true = frames._listed(path)
+    true = frames.listed(path)
     assert true is not None
     lying = true._replace(pts=tuple(sorted((*true.pts[:20], true.pts[20] + 1, *true.pts[21:]))))
-    monkeypatch.setattr(frames, "_listed", lambda path: lying)
+    monkeypatch.setattr(frames, "listed", lambda path: lying)
     video = Video(path)
     assert [read(video.frame(index)) for index in (25, 10, 20, 59)] == [25, 10, 20, 59]
     assert video._index is None
