@@ -68,11 +68,12 @@ class ImageRef:
 
     Attributes:
         image: unique within the manifest.
-        uri: how to get the pixels: ``portrait:seed=…;view=…`` or ``file:relative/path``.
+        uri: how to get the pixels: ``portrait:seed=…;view=…``, ``file:relative/path``, or ``video:relative/path``, whose
+            frame ``frame`` it is.
         identity: the person shown.
         video: the clip the frame belongs to; a still is a video of its own. Intervals are clustered by it.
         frame: index within the video, from zero.
-        content: SHA-256 of the file for images of the user's own, empty for images made by seed.
+        content: SHA-256 of the file, image or video, for images of the user's own, empty for images made by seed.
     """
 
     image: str

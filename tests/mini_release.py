@@ -12,6 +12,7 @@ import numpy as np
 
 from hifibench.data import images
 from hifibench.records import Frame
+from hifibench.video.picture import rgb
 
 SIZE = (128, 96)
 """Width and height of numbered frames."""
@@ -102,7 +103,7 @@ def encode(
 def decoded(path: Path) -> list[Frame]:
     """All frames, in the order in which a player shows them: one plain pass, without any seeking."""
     with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        return [rgb(frame) for frame in container.decode(video=0)]
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ DOCUMENTS = (
     "docs/methods.md",
     "docs/external.md",
     "docs/studies.md",
+    "docs/faceforensics.md",
     "docs/networks.md",
     "docs/tables.md",
     "docs/video.md",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hifibench.data.ffpp_work import Stage, quiet
 from hifibench.errors import UsageError
 from hifibench.records import Frame, ImageRef, Manifest
 from hifibench.suite import Data, FfppData, FileData
@@ -14,13 +15,14 @@ from hifibench.suite import Data, FfppData, FileData
 Loader = Callable[[ImageRef], Frame]
 
 
-def plan(data: Data, seed: int, limit: int | None) -> Manifest:
+def plan(data: Data, seed: int, limit: int | None, stage: Stage = quiet) -> Manifest:
     """The images and pairs of a run.
 
     Args:
         data: the suite's description of its images.
         seed: chooses people and partners where they are chosen at random.
         limit: how many pairs to keep, the first ones; ``None`` for all.
+        stage: where progress is told, if it takes long.
 
     Raises:
         UsageError: the data cannot be planned; says why.
@@ -33,7 +35,7 @@ def plan(data: Data, seed: int, limit: int | None) -> Manifest:
     if isinstance(data, FfppData):
         from hifibench.data import faceforensics
 
-        return faceforensics.plan(data, limit)
+        return faceforensics.plan(data, limit, stage)
     from hifibench.data import portraits
 
     pairs = data.pairs if limit is None else min(limit, data.pairs)

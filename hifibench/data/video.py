@@ -18,11 +18,10 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from hifibench.data.video_packets import DamagedError, Index, Key, listed, opened
 from hifibench.errors import UsageError
 from hifibench.records import Frame
+from hifibench.video.picture import rgb
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -131,7 +130,7 @@ class Video:
         for index in wanted:
             try:
                 with self._told():
-                    self._made[index] = np.asarray(self._get(index).to_ndarray(format="rgb24"), np.uint8)
+                    self._made[index] = rgb(self._get(index))
             except UsageError as error:
                 self._close()
                 self._made[index] = error

@@ -13,6 +13,7 @@ from typing import Any
 
 import hifibench
 from hifibench import assets, data
+from hifibench.data.ffpp_work import Stage, quiet
 from hifibench.errors import UsageError
 from hifibench.files import atomic_path, atomic_write
 from hifibench.needs import of_suite
@@ -38,7 +39,7 @@ def run_id(suite: Suite, seed: int, manifest: Manifest) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def open_run(suite: Suite, seed: int, limit: int | None, out: Path) -> tuple[RunFolder, Manifest]:
+def open_run(suite: Suite, seed: int, limit: int | None, out: Path, stage: Stage = quiet) -> tuple[RunFolder, Manifest]:
     """Plan the run and open its folder, new or begun earlier, by this process or by another share.
 
     Raises:
@@ -53,7 +54,7 @@ def open_run(suite: Suite, seed: int, limit: int | None, out: Path) -> tuple[Run
     ours = {"manifest.json", "pairs.parquet", "run.json"}
     if begun is None and out.is_dir() and any(p.name[0] != "." and p.name not in ours for p in out.iterdir()):
         raise UsageError(f"{out} is not empty and holds no run. Name a new folder with --out.")
-    manifest = data.plan(suite.data, seed, limit)
+    manifest = data.plan(suite.data, seed, limit, stage)
     identity = {"run_id": run_id(suite, seed, manifest), "suite_name": suite.name, "seed": seed}
     identity |= {"manifest": manifest.hash, "hifibench": hifibench.__version__}
     if begun is None:

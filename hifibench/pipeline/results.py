@@ -116,9 +116,7 @@ def _leader(suite: Suite, metric: Metric, scored: Scored, seed: int) -> str | No
     from metrics.summary import leader
 
     cards = {name: registry.swappers.get(name).card for name in suite.methods}
-    competing = [
-        name for name, card in cards.items() if card.kind == "method" and not took_part(card, metric.needs)
-    ]
+    competing = [name for name, card in cards.items() if card.kind == "method" and not took_part(card, metric.needs)]
     rows = {name: scored.values[name][metric.name] for name in competing}
     return leader(rows, scored.clusters, metric.direction, seed=seed, draws=suite.draws)
 

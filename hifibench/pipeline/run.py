@@ -82,7 +82,7 @@ def run(
     """
     reporter = reporter or Reporter(quiet=True)
     suite.check()
-    folder, manifest = open_run(suite, seed, limit, out)
+    folder, manifest = open_run(suite, seed, limit, out, reporter.stage)
     stages = Stages(folder, manifest, suite, shard or Shard(), device, workers, reporter)
     if stages.missing():
         # Numbers of an earlier call must not pass for those of this one, should it not get to its end.

@@ -123,5 +123,5 @@ def test_the_files_are_among_those_that_users_bring() -> None:
 
 def test_a_parser_may_be_named_as_an_asset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HIFIBENCH_CACHE", str(tmp_path))
-    with pytest.raises(MissingError, match="79999_iter.pth"):
+    with pytest.raises(MissingError, match=r"79999_iter\.pth"):
         make_segmenter(Crop("ffhq", 128), Path("bisenet-celebamask"))
