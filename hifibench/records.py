@@ -68,7 +68,7 @@ class ImageRef:
 
     Attributes:
         image: unique within the manifest.
-        uri: how to get the pixels: ``portrait:seed=…;view=…``, ``file:relative/path``, or ``video:relative/path``, whose
+        uri: how to get the pixels: ``portrait:seed=…;view=…``, ``file:relative/path``, ``video:relative/path``, whose
             frame ``frame`` it is.
         identity: the person shown.
         video: the clip the frame belongs to; a still is a video of its own. Intervals are clustered by it.

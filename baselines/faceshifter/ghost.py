@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hifibench import user_files
 from hifibench.contracts import Crop, Swapper, SwapperCard, SwapperPlugin
 from hifibench.records import Cost, Status, Swap
+from hifibench.torch_swaps import by_rows, macs, parameters
 from hifibench.user_files import UserFile
 
 if TYPE_CHECKING:
@@ -55,9 +56,7 @@ class Ghost:
         """See `hifibench.contracts.Swapper.swap`; never fails, and has no mask of its own."""
         import torch
 
-        # On a processor one by one: a batch is hardly faster there, and a row's last bits would depend on its company.
-        rows = [(source[i : i + 1], target[i : i + 1]) for i in range(len(source))]
-        made = [self._swap(*row) for row in (rows if self._device.type == "cpu" else [(source, target)])]
+        made = by_rows(self._swap, source, target, self._device)
         return Swap(torch.cat(made).float().cpu(), None, (Status.OK,) * len(target))
 
     def _swap(self, source: Tensor, target: Tensor) -> Tensor:
@@ -78,9 +77,8 @@ class Ghost:
 
         own, seen = _count(), _CROP.size // 2
         assert own.macs is not None
-        looked = _macs(self.recogniser, torch.zeros(1, 3, seen, seen, device=self._device))
-        frozen = sum(one.numel() for one in self.recogniser.parameters())
-        return Cost(own.params_trainable, frozen, own.macs + looked)
+        looked = macs(lambda: self.recogniser(torch.zeros(1, 3, seen, seen, device=self._device)))
+        return Cost(own.params_trainable, parameters(self.recogniser), own.macs + looked)
 
 
 def _files() -> tuple[UserFile, UserFile]:
@@ -139,18 +137,8 @@ def _count() -> Cost:
 
     with torch.device("meta"):
         network = AEINet(Config(size=SIZE)).eval()
-        macs = _macs(network, torch.zeros(1, 3, SIZE, SIZE), torch.zeros(1, ID_DIM))
-    return Cost(sum(one.numel() for one in network.parameters()), 0, macs)
-
-
-def _macs(network: AEINet | IResNet, *inputs: Tensor) -> int:
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(*inputs)
-    macs: int = counter.get_total_flops() // 2
-    return macs
+        count = macs(lambda: network(torch.zeros(1, 3, SIZE, SIZE), torch.zeros(1, ID_DIM)))
+    return Cost(parameters(network), 0, count)
 
 
 ghost = SwapperPlugin(_card(), load, count=_count)

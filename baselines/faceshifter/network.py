@@ -11,6 +11,7 @@ from baselines.faceshifter.aei import AEINet
 from baselines.faceshifter.config import ID_DIM, Config
 from baselines.faceshifter.hear import HEARNet, heuristic_error
 from hifibench.records import Cost
+from hifibench.torch_swaps import cost
 
 
 class Refined(NamedTuple):
@@ -60,15 +61,7 @@ class FaceShifterNet(nn.Module):
 
 def count(config: Config) -> Cost:
     """Parameters and multiply-accumulates of one swap by both stages, the recogniser left out; makes no weights."""
-    from torch.utils.flop_counter import FlopCounterMode
-
     with torch.device("meta"):
         network = FaceShifterNet(config).requires_grad_(False).eval()
         x_t, z_id = torch.zeros(1, 3, config.size, config.size), torch.zeros(1, ID_DIM)
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            network(x_t, z_id, z_id)
-    return Cost(
-        params_trainable=sum(one.numel() for one in network.parameters()),
-        params_frozen=0,
-        macs=counter.get_total_flops() // 2,
-    )
+        return cost(lambda: network(x_t, z_id, z_id), network)

@@ -9,6 +9,7 @@ from baselines.faceshifter.method import to_image, to_network
 from baselines.faceshifter.network import FaceShifterNet, Refined
 from hifibench.contracts import SwapperCard
 from hifibench.records import Cost, Status, Swap
+from hifibench.torch_swaps import by_rows, cost
 from hifibench.training.recogniser import AlignedRecogniser
 
 
@@ -34,10 +35,8 @@ class FaceShifter:
 
     def swap(self, source: Tensor, target: Tensor) -> Swap:
         """See `hifibench.contracts.Swapper.swap`; never fails, and has no mask of its own."""
-        # On a processor one by one: a batch is hardly faster there, and a row's last bits would depend on its company.
-        rows = [(source[i : i + 1], target[i : i + 1]) for i in range(len(source))]
-        made = [self.generate(*row).y for row in (rows if self._device.type == "cpu" else [(source, target)])]
-        images = to_image(torch.cat(made)).float().clamp(0, 1).cpu()
+        made = by_rows(self.generate, source, target, self._device)
+        images = to_image(torch.cat([one.y for one in made])).float().clamp(0, 1).cpu()
         return Swap(images, None, (Status.OK,) * len(target))
 
     @torch.no_grad()
@@ -50,13 +49,5 @@ class FaceShifter:
 
     def cost(self) -> Cost:
         """Parameters, and multiply-accumulates of one swap, the recogniser's two looks included."""
-        from torch.utils.flop_counter import FlopCounterMode
-
         image = torch.zeros(1, 3, self._card.target.size, self._card.target.size)
-        with FlopCounterMode(display=False) as counter:
-            self.generate(image, image)
-        return Cost(
-            params_trainable=sum(one.numel() for one in self.network.parameters()),
-            params_frozen=sum(one.numel() for one in self.recogniser.parameters()),
-            macs=counter.get_total_flops() // 2,
-        )
+        return cost(lambda: self.generate(image, image), self.network, self.recogniser)

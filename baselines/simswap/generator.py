@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from baselines.simswap.config import ID_DIM, Config
 from hifibench.records import Cost
+from hifibench.torch_swaps import cost
 
 Adain = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -147,18 +148,10 @@ class Generator(nn.Module):
 
 def count(config: Config) -> Cost:
     """Parameters and multiply-accumulates of one swap by the generator alone; makes no weights."""
-    from torch.utils.flop_counter import FlopCounterMode
-
     with torch.device("meta"):
         generator = Generator(config).requires_grad_(False).eval()
         target, v_s = torch.zeros(1, 3, config.size, config.size), torch.zeros(1, ID_DIM)
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            generator(target, v_s)
-    return Cost(
-        params_trainable=sum(one.numel() for one in generator.parameters()),
-        params_frozen=0,
-        macs=counter.get_total_flops() // 2,
-    )
+        return cost(lambda: generator(target, v_s), generator)
 
 
 def _norm(channels: int, momentum: float) -> nn.BatchNorm2d:

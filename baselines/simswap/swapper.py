@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from baselines.simswap.generator import Generator
 from hifibench.contracts import SwapperCard
 from hifibench.records import Cost, Status, Swap
+from hifibench.torch_swaps import by_rows, cost
 
 
 class SimSwap:
@@ -33,9 +34,7 @@ class SimSwap:
 
     def swap(self, source: Tensor, target: Tensor) -> Swap:
         """See `hifibench.contracts.Swapper.swap`; never fails, and has no mask of its own."""
-        # On a processor one by one: a batch is hardly faster there, and a row's last bits would depend on its company.
-        rows = [(source[i : i + 1], target[i : i + 1]) for i in range(len(source))]
-        made = [self.generate(*row) for row in (rows if self._device.type == "cpu" else [(source, target)])]
+        made = by_rows(self.generate, source, target, self._device)
         return Swap(torch.cat(made).float().clamp(0, 1).cpu(), None, (Status.OK,) * len(target))
 
     @torch.no_grad()
@@ -48,13 +47,5 @@ class SimSwap:
 
     def cost(self) -> Cost:
         """Parameters, and multiply-accumulates of one swap, the recogniser's look included."""
-        from torch.utils.flop_counter import FlopCounterMode
-
         source, target = (torch.zeros(1, 3, crop.size, crop.size) for crop in (self._card.source, self._card.target))
-        with FlopCounterMode(display=False) as counter:
-            self.generate(source, target)
-        return Cost(
-            params_trainable=sum(one.numel() for one in self.generator.parameters()),
-            params_frozen=sum(one.numel() for one in self.recogniser.parameters()),
-            macs=counter.get_total_flops() // 2,
-        )
+        return cost(lambda: self.generate(source, target), self.generator, self.recogniser)

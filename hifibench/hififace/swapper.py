@@ -14,6 +14,7 @@ from hifibench.hififace.extractor import Sid, SidExtractor
 from hifibench.hififace.generator import Generated, Generator, blend
 from hifibench.hififace.identity import v_sid
 from hifibench.records import Cost, Status, Swap
+from hifibench.torch_swaps import by_rows, cost
 
 Blending = Literal["own", "r", "t", "dt"]
 """How I_out meets the target (paper, Fig. 9): by the model's own M_r; ``t``, by the target's face mask; ``dt``, by the
@@ -52,9 +53,7 @@ class HifiFace:
 
     def swap(self, source: Tensor, target: Tensor) -> Swap:
         """See `hifibench.contracts.Swapper.swap`; never fails. The mask is M_r."""
-        # On a processor one by one: a batch is hardly faster there, and a row's last bits would depend on its company.
-        rows = [(source[i : i + 1], target[i : i + 1]) for i in range(len(source))]
-        made = [self.generate(*row)[0] for row in (rows if self._device.type == "cpu" else [(source, target)])]
+        made = [one for one, _ in by_rows(self.generate, source, target, self._device)]
         return Swap(
             torch.cat([one.i_r for one in made]).float().cpu(),
             torch.cat([one.m_r for one in made]).float().cpu(),
@@ -76,17 +75,8 @@ class HifiFace:
 
     def cost(self) -> Cost:
         """Parameters, and multiply-accumulates of one swap, the frozen networks included."""
-        from torch.utils.flop_counter import FlopCounterMode
-
-        size = self._card.target.size
-        image = torch.zeros(1, 3, size, size)
-        with FlopCounterMode(display=False) as counter:
-            self.generate(image, image)
-        return Cost(
-            params_trainable=sum(one.numel() for one in self.generator.parameters()),
-            params_frozen=sum(one.numel() for one in self.extractor.parameters()),
-            macs=counter.get_total_flops() // 2,
-        )
+        image = torch.zeros(1, 3, self._card.target.size, self._card.target.size)
+        return cost(lambda: self.generate(image, image), self.generator, self.extractor)
 
 
 def blended(made: Generated, target: Tensor, mask: Tensor) -> Tensor:

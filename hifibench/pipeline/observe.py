@@ -81,10 +81,13 @@ class Cache:
 
     def __init__(self) -> None:
         self._root = assets.cache_root() / "observations"
+        self._folders: dict[str, str] = {}
 
     def get(self, card: ExpertCard, key: str, make: Callable[[], dict[str, Floats]]) -> dict[str, Floats]:
         """The stored observation, or a new one, which is then stored."""
-        path = self._root / f"{card.name}-{card.hash[:12]}" / key[:2] / f"{key}.npz"
+        if card.name not in self._folders:  # a card's hash takes as long as reading an entry
+            self._folders[card.name] = f"{card.name}-{card.hash[:12]}"
+        path = self._root / self._folders[card.name] / key[:2] / f"{key}.npz"
         stored = read_arrays(path)
         if stored is None:
             stored = make()
