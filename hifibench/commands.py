@@ -195,6 +195,9 @@ def show_list(what: str) -> None:
         table.add_column(column, overflow="fold", no_wrap=column == columns[0])
     for row in rows:
         table.add_row(*map(escape, row))
+    # Where no terminal sets the width, rows stay whole: nothing is to be folded in what a program reads.
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = console.measure(table, options=console.options.update_width(10_000)).maximum
     console.print(table)
 
 

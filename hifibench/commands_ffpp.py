@@ -38,6 +38,8 @@ def write_manifest(root: Path, out: Path, wanted: Wanted, quiet: bool) -> None:
     from hifibench.suite import FfppData
     from hifibench.tables import read
 
+    if (wanted.source_rule == "release") != (wanted.release_config is not None):
+        raise UsageError("--source-rule release and --release-config FILE go together; give both, or neither.")
     fields = {"kind": "ffpp", "root": root, **vars(wanted)}
     data = read(FfppData, fields, "The manifest")
     if out.is_dir():

@@ -21,7 +21,7 @@ _PACKAGES = (
 
 
 def examine() -> None:
-    """Print packages, devices, cache, assets, plugins, and per suite what is missing."""
+    """Print packages, devices, cache, and per suite what is missing: to fetch, or for the user to bring."""
     console = Console()
     console.print(
         f"hifibench {__version__}, Python {platform.python_version()}, {platform.platform()}", highlight=False
@@ -79,12 +79,13 @@ def _suites() -> list[tuple[str, str]]:
             continue
         wanting = [asset for asset, state in states.items() if state != "present"]
         if wanting:
-            rows.append(
-                (
-                    name,
-                    f"{len(needed) - len(wanting)} of {len(needed)} assets are here; to fetch: {', '.join(wanting)}",
-                )
-            )
+            # What can be fetched comes by itself; what cannot is told apart, since a run ends for want of it.
+            own = [asset for asset in wanting if asset in assets.brought()]
+            fetched = [asset for asset in wanting if asset not in own]
+            told = [f"{len(needed) - len(wanting)} of {len(needed)} assets are here"]
+            told += [f"to fetch: {', '.join(fetched)}"] if fetched else []
+            told += [f"only you can bring: {', '.join(own)}"] if own else []
+            rows.append((name, "; ".join(told)))
         else:
             rows.append((name, f"ready: all {len(needed)} assets are here"))
     return rows

@@ -23,7 +23,6 @@ def expression(estimator: str) -> Metric:
     * ``expression[mediapipe]``: length of the difference of the 52 blendshape weights, each in [0, 1].
     * ``expression[3ddfa]``: length of the difference of the 10 expression coefficients, each in standard deviations
       over the estimator's training set.
-
     * ``expression[deep3d]``, ``expression[ringnet]``: the same of 64 coefficients (in standard deviations of the model)
       and of FLAME's 50, unweighted.
 

@@ -82,6 +82,16 @@ def test_another_file_than_the_published_one_is_refused(store: BroughtStore) -> 
     assert store.path("pinned") == place
 
 
+def test_what_lies_there_in_its_place_is_told(store: BroughtStore) -> None:
+    folder = store.folder("free")
+    (folder / "net.onnx").mkdir(parents=True)
+    with pytest.raises(MissingError, match=r"net\.pth or net\.onnx; net\.onnx there is a folder"):
+        store.path("free")
+    (folder / "net.pth").symlink_to(folder / "nowhere")
+    with pytest.raises(MissingError, match=r"the link net\.pth there leads to no file"):
+        store.path("free")
+
+
 def test_a_card_changes_with_the_file_that_the_user_brings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HIFIBENCH_CACHE", str(tmp_path))
     monkeypatch.setattr(assets, "BROUGHT", {FREE.name: FREE})

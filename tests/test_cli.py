@@ -121,3 +121,14 @@ def test_the_doctor_names_packages_cache_and_suites(tmp_path: Path, cli: Cli) ->
     done = cli("doctor", env={"HIFIBENCH_CACHE": str(tmp_path / "nothing"), "HIFIBENCH_OFFLINE": "1"})
     for word in ("torch", "cache", "demo", "to fetch", "scrfd-500m"):
         assert word in done.stdout
+
+
+def test_the_doctor_tells_what_only_the_user_can_bring_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hifibench import doctor
+
+    monkeypatch.setenv("HIFIBENCH_CACHE", str(tmp_path / "nothing"))
+    told = dict(doctor._suites())
+    fetched, _, own = told["ffpp-table1"].partition("; only you can bring: ")
+    assert own.split(", ") == ["cosface", "hopenet", "ringnet"]
+    assert "to fetch: scrfd-500m" in fetched and "cosface" not in fetched
+    assert "only you" not in told["demo"]

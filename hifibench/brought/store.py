@@ -87,5 +87,16 @@ class BroughtStore:
         wanted = " or ".join(one.filenames)
         if self.state(name) is State.CORRUPT:
             wanted += f" of SHA-256 {one.sha256}; the one that is there is another"
+        elif found := self._instead(name):
+            wanted += f"; {found}"
         terms = f"{one.licence.terms} (RESEARCH ONLY)" if one.licence.research_only else one.licence.terms
         return one.network, wanted, origin, terms, str(self.folder(name) / one.filenames[0])
+
+    def _instead(self, name: str) -> str:
+        """What else lies where the file should, in words; empty where nothing does."""
+        for place in (self.folder(name) / filename for filename in self.known[name].filenames):
+            if place.is_dir():
+                return f"{place.name} there is a folder"
+            if place.is_symlink():
+                return f"the link {place.name} there leads to no file"
+        return ""

@@ -16,6 +16,10 @@ from hifibench.data.prepared import CROPS
 from hifibench.errors import ImageError
 from hifibench.records import Face, Frame
 
+CONFIDENT = 0.7
+"""Score of the detector from which on a face of a video may be a source; it reports faces from 0.5 on, among them some
+that are none. Photographs are taken as they are."""
+
 _VERSION = 1  # raised by whoever changes what `Cropper` computes
 
 

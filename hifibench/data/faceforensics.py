@@ -84,6 +84,8 @@ def make(data: FfppData, limit: int | None = None, stage: Stage = quiet) -> Plan
     if data.source_rule == "first-face":
         _need_detector()
     pairing = ffpp_splits.pairing(root, data.split, data.compression)
+    if not pairing.pairs:
+        raise UsageError(f"The split {data.split} of {root} lists no pairs; choose another, or get its file again.")
     planner = Planner(data, Record(root), ffpp_identities.read(data.identities), release_frames(data))
     problems = [*planner.missing_folders(), *planner.unknown_names(pairing.pairs)]
     taken: list[Taken] = []

@@ -36,8 +36,8 @@ class Frames:
         """One frame, ``(H, W, 3)`` uint8 RGB.
 
         Raises:
-            UsageError: the image is no frame of this dataset, or its video is not there any more as it was when the
-                manifest was made.
+            UsageError: the image is no frame of this dataset, its video is not there any more as it was when the
+                manifest was made, or it is damaged where nothing but decoding shows it.
         """
         path = ffpp_layout.path_of(ref.uri)
         kept = _kept(ref) if self._keep and ref.content else None
@@ -47,8 +47,14 @@ class Frames:
             except ImageError:  # damaged, or too small for a photograph: made anew
                 pass
         self._check(path, ref)
-        with self._videos.opened(self._record.root / path) as video:
-            frame = video.frame(ref.frame)
+        try:
+            with self._videos.opened(self._record.root / path) as video:
+                frame = video.frame(ref.frame)
+        except UsageError as error:
+            raise UsageError(
+                f"The image {ref.image} cannot be had: {error} Without another copy, move the video away and plan a "
+                "new run in another folder (--out): its pairs are left out then."
+            ) from error
         if kept is not None:
             images.save_png(kept, frame)
         return frame

@@ -14,14 +14,9 @@ from hifibench.data.ffpp_layout import VideoPair
 from hifibench.data.ffpp_problems import Problem
 from hifibench.data.ffpp_record import Record, VideoFacts
 from hifibench.data.ffpp_sources import FirstFace
-from hifibench.data.video import DamagedError
+from hifibench.data.video import DamagedError, evenly
 from hifibench.errors import MissingError, UsageError
 from hifibench.suite import FfppData
-
-
-def indices(n: int, k: int) -> list[int]:
-    """The frames taken of n: the middles of k equal parts, or all n where there are fewer than k."""
-    return [(2 * i + 1) * n // (2 * k) for i in range(k)] if n >= k else list(range(n))
 
 
 @dataclass(frozen=True)
@@ -78,12 +73,12 @@ class Planner:
             lengths = [target.frames, *self._lengths(pair, problems)]
             if self._data.source_rule == "same-frame":
                 lengths.append(source.frames)
-            chosen = indices(min(lengths), self._data.frames)
+            chosen = evenly(min(lengths), self._data.frames)
             if len(chosen) < self._data.frames:
                 text = f"The pair {pair} has {len(chosen)} frames, fewer than {self._data.frames}: all are taken."
                 problems.append(Problem("few frames", text))
             frames = tuple((index, self._source(pair, source, index, problems)) for index in chosen)
-        except (_LeftOutError, MissingError, DamagedError) as error:
+        except (_LeftOutError, MissingError, UsageError) as error:  # all of them about these two videos
             absent = isinstance(error, MissingError)
             problems.append(Problem("left out", f"The pair {pair} is left out: {error}", absent))
             return Taken(pair, problems=tuple(problems))

@@ -80,6 +80,7 @@ class Record:
         self._videos, self._faces = self._stored()
         self._new_videos: set[str] = set()
         self._new_faces: set[str] = set()
+        self._warned = False
 
     def facts(self, path: str) -> VideoFacts:
         """What is known of a video that can be used.
@@ -150,7 +151,9 @@ class Record:
                 atomic_write(self._file, json.dumps(record, indent=0, sort_keys=True) + "\n")
             except MissingError as error:
                 # The record saves time and nothing else.
-                _log.warning("What is known of the videos is not kept: %s", error)
+                if not self._warned:
+                    _log.warning("What is known of the videos is not kept: %s", error)
+                self._warned = True
                 return
             self._new_videos.clear()
             self._new_faces.clear()
@@ -168,11 +171,14 @@ class Record:
 
 
 def _examined(file: Path, status: os.stat_result) -> VideoFacts:
-    """Read all of a video; raises ``OSError`` where the file itself cannot be read."""
+    """Read all of a video; raises ``OSError`` or `DamagedError` where it cannot be read for now."""
     with file.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     try:
         seen = describe(file)
     except DamagedError as error:
+        # Too many open files, or no memory: not the video's fault, and perhaps gone the next time.
+        if isinstance(error.__cause__, (OSError, MemoryError)):
+            raise
         return VideoFacts(status.st_size, status.st_mtime_ns, sha256, problem=str(error))
     return VideoFacts(status.st_size, status.st_mtime_ns, sha256, *seen)

@@ -12,16 +12,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from hifibench.data.face_crops import DropError, the_face
+from hifibench.data.face_crops import CONFIDENT, DropError, the_face
 from hifibench.data.ffpp_record import Record, SourceFace
 from hifibench.data.video import Video
 
 if TYPE_CHECKING:
     from hifibench.faces.detect import Detector
     from hifibench.records import Frame
-
-CONFIDENT = 0.7
-"""Least score of the detector; it reports faces from 0.5 on, among them some that are none."""
 
 FRAMES = 300
 """Frames that are looked at, from the first."""

@@ -75,7 +75,7 @@ def verify(root: Path, compression: str | None = None, stage: Stage = quiet) -> 
             try:
                 facts = record.look(path)
             except (MissingError, DamagedError) as error:
-                return Problem("broken", str(error))
+                return Problem("broken", str(error), isinstance(error, MissingError))
             finally:
                 advance(1)
             return Problem("broken", facts.problem) if facts.problem else facts

@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,14 +44,23 @@ def load(path: Path | str) -> Frame:
     Raises:
         ImageError: there is no such file, it is no image or a broken one, or its size is out of bounds.
     """
-    from PIL import ImageOps
+    return _frame(Path(path), str(path))
 
-    path = Path(path)
-    with _opened(path) as image:
-        if image.format == "PNG":
-            _check_sums(path)
-        turned = ImageOps.exif_transpose(image)
-        return np.array(_rgb(turned, path), np.uint8)
+
+def decode(content: bytes, name: str) -> Frame:
+    """Read an image file that is in memory, as `load` does.
+
+    Args:
+        content: of the file.
+        name: what messages call it.
+
+    Returns:
+        ``(H, W, 3)`` uint8 RGB.
+
+    Raises:
+        ImageError: it is no image or a broken one, or its size is out of bounds.
+    """
+    return _frame(content, name)
 
 
 def check(path: Path | str) -> tuple[int, int]:
@@ -59,7 +69,7 @@ def check(path: Path | str) -> tuple[int, int]:
     Raises:
         ImageError: as `load`, but for damage behind the header.
     """
-    with _opened(Path(path)) as image:
+    with _opened(Path(path), str(path)) as image:
         return image.size
 
 
@@ -102,29 +112,43 @@ XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 """What says so in files that can hold an XMP packet."""
 
 
+def _frame(file: Path | bytes, name: str) -> Frame:
+    from PIL import ImageOps
+
+    with _opened(file, name) as image:
+        if image.format == "PNG":
+            _check_sums(file)
+        turned = ImageOps.exif_transpose(image)
+        return np.array(_rgb(turned, name), np.uint8)
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[Image]:
+def _opened(file: Path | bytes, name: str) -> Iterator[Image]:
     """Open an image, look at its size, and turn whatever goes wrong until it is closed into an `ImageError`."""
     from PIL import Image, UnidentifiedImageError
 
-    if path.is_dir():
-        raise ImageError(f"{path} is a folder; name an image file in it.")
+    if isinstance(file, Path) and file.is_dir():
+        raise ImageError(f"{name} is a folder; name an image file in it.")
     try:
-        if path.stat().st_size == 0:
-            raise ImageError(f"{path} has zero bytes; copy the image again.")
-        with Image.open(path) as image:
-            _judge_size(path, *image.size)
+        if not (len(file) if isinstance(file, bytes) else file.stat().st_size):
+            raise ImageError(f"{name} has zero bytes; copy the image again.")
+        with Image.open(_readable(file)) as image:
+            _judge_size(name, *image.size)
             yield image
     except FileNotFoundError as error:
-        raise ImageError(f"There is no file {path}; check the path.") from error
+        raise ImageError(f"There is no file {name}; check the path.") from error
     except PermissionError as error:
-        raise ImageError(f"{path} may not be read; check its permissions.") from error
+        raise ImageError(f"{name} may not be read; check its permissions.") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{path} is too large ({error}); {_BOUNDS}") from error
+        raise ImageError(f"{name} is too large ({error}); {_BOUNDS}") from error
     except UnidentifiedImageError as error:
-        raise ImageError(f"{path} is no image that can be read; expected PNG, JPEG, WebP, TIFF or BMP.") from error
+        raise ImageError(f"{name} is no image that can be read; expected PNG, JPEG, WebP, TIFF or BMP.") from error
     except _DAMAGE as error:
-        raise ImageError(f"{path} cannot be read, it is truncated or damaged ({error}); copy it again.") from error
+        raise ImageError(f"{name} cannot be read, it is truncated or damaged ({error}); copy it again.") from error
+
+
+def _readable(file: Path | bytes) -> Path | BytesIO:
+    return BytesIO(file) if isinstance(file, bytes) else file
 
 
 # What Pillow's decoders raise on files that break off or lie about themselves.
@@ -135,29 +159,29 @@ _BOUNDS = (
 )
 
 
-def _judge_size(path: Path, width: int, height: int) -> None:
+def _judge_size(name: str, width: int, height: int) -> None:
     if min(width, height) < MIN_SIDE:
-        raise ImageError(f"{path} is too small ({width}x{height} pixels); {_BOUNDS}")
+        raise ImageError(f"{name} is too small ({width}x{height} pixels); {_BOUNDS}")
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise ImageError(f"{path} is too large ({width}x{height} pixels); {_BOUNDS}")
+        raise ImageError(f"{name} is too large ({width}x{height} pixels); {_BOUNDS}")
 
 
-def _check_sums(path: Path) -> None:
+def _check_sums(file: Path | bytes) -> None:
     """Raise ``OSError`` or ``SyntaxError`` if a PNG's check sums do not fit; decoding alone skips those of pixels."""
     from PIL import Image
 
-    with Image.open(path) as image:
+    with Image.open(_readable(file)) as image:
         image.verify()
 
 
-def _rgb(image: Image, path: Path) -> Image:
+def _rgb(image: Image, name: str) -> Image:
     """Any mode as RGB."""
     from PIL import Image
 
     if image.mode.startswith(("I", "F")):
         values = np.asarray(image, np.float32)  # exact for 16 bits
         if image.mode == "F" or values.min() < 0 or values.max() > 65535:
-            raise ImageError(f"{path}: its numbers are neither 8 nor 16 bits wide; save it as 8-bit PNG.")
+            raise ImageError(f"{name}: its numbers are neither 8 nor 16 bits wide; save it as 8-bit PNG.")
         # Pillow's own conversion would cut off at 255.
         return Image.fromarray(np.rint(values / 65535 * 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from hifibench.data.record_index import Numbers, index
 from hifibench.data.record_labels import NOBODY, images
 from hifibench.data.recordio import Buffer, RecordError, content, unpack
 from hifibench.errors import ImageError, UsageError
-from hifibench.records import Frame
 
 UNKNOWN = "unknown"
 """The identity under which records stand that name nobody or are damaged: all of them are dropped."""
@@ -104,6 +102,8 @@ class RecordSource:
 
     def read(self, original: Original) -> Read:
         """See `Source.read`."""
+        from hifibench.data import images as files
+
         try:
             with _mapped(self.file) as buffer:
                 header, image = unpack(content(buffer, int(original.source.rpartition("@")[2])))
@@ -113,7 +113,8 @@ class RecordSource:
             raise ImageError(f"The record {original.source} {error}.") from error
         except UsageError as error:
             raise ImageError(str(error)) from error
-        return Read(_decoded(image, original.source), hashlib.sha256(image).hexdigest())
+        frame = files.decode(image, f"The image of the record {original.source}")
+        return Read(frame, hashlib.sha256(image).hexdigest())
 
     def provenance(self, original: Original) -> None:
         """See `Source.provenance`."""
@@ -135,17 +136,3 @@ def _mapped(file: Path) -> Iterator[Buffer]:
         raise UsageError(f"{file} cannot be read ({error.strerror or error}); check the path.") from error
     with buffer:
         yield buffer
-
-
-def _decoded(image: bytes, name: str) -> Frame:
-    """The pixels of an image file in memory."""
-    from hifibench.data import images as files
-
-    # By way of a file, so that the rules for images are those of all others, their refusals included.
-    with tempfile.TemporaryDirectory(prefix="hifibench-") as folder:
-        path = Path(folder) / "image"
-        path.write_bytes(image)
-        try:
-            return files.load(path)
-        except ImageError as error:
-            raise ImageError(str(error).replace(str(path), f"The image of the record {name}")) from error

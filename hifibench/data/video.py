@@ -13,14 +13,14 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from hifibench.data.video_packets import DamagedError, Index, Key, listed, opened
+from hifibench.data.video_packets import DamagedError, Index, Key, listed, opened, told
 from hifibench.errors import UsageError
 from hifibench.records import Frame
+from hifibench.video import orientation
 from hifibench.video.picture import rgb
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["DamagedError", "Description", "NoFrameError", "Video", "describe"]
+__all__ = ["DamagedError", "Description", "NoFrameError", "Video", "describe", "evenly"]
 
 _NEAR = 16
 """Decoding this many frames on costs no more than a seek, which throws away what the decoder has begun."""
@@ -46,8 +46,8 @@ class Description(NamedTuple):
 
     Attributes:
         frames: how many a player shows.
-        width: in pixels.
-        height: in pixels.
+        width: in pixels, as stored: a player may turn the pictures.
+        height: in pixels, likewise.
         steady: whether they follow each other at one pace; ``False`` where the times do not say it.
     """
 
@@ -65,14 +65,16 @@ class Video:
 
     Args:
         path: of the file; it is opened when the first frame is asked for.
+        threads: that decode; ``None`` for as many as the format and the machine allow.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        self._path, self._threads = path, threads
         self._gate, self._work = threading.Lock(), threading.Lock()
         self._waiting: Counter[int] = Counter()
         self._made: dict[int, Frame | UsageError] = {}
         self._container: InputContainer | None = None
+        self._stream: VideoStream | None = None
         self._frames: Iterator[VideoFrame] = iter(())
         self._at: int | None = None  # index of the last frame that the decoder gave
         self._index: Index | None = None
@@ -82,7 +84,7 @@ class Video:
         """Frames decoded until now, those on the way to a wanted one included."""
 
     def frame(self, index: int) -> Frame:
-        """One frame, ``(H, W, 3)`` uint8 RGB.
+        """One frame, ``(H, W, 3)`` uint8 RGB, turned as a player turns it.
 
         Args:
             index: in the order of display, from 0.
@@ -90,6 +92,7 @@ class Video:
         Raises:
             DamagedError: the file is no video, is truncated, or cannot be decoded there.
             NoFrameError: the video ends before; says how many frames it has.
+            UsageError: it is to be shown turned by no multiple of 90 degrees.
         """
         with self._gate:
             self._waiting[index] += 1
@@ -115,7 +118,7 @@ class Video:
         Raises:
             DamagedError: as `frame`.
         """
-        with self._work, self._told():
+        with self._work, told(self._path):
             return self._count()
 
     def close(self) -> None:
@@ -129,8 +132,9 @@ class Video:
             wanted = sorted(index for index in self._waiting if index not in self._made)
         for index in wanted:
             try:
-                with self._told():
-                    self._made[index] = rgb(self._get(index))
+                with told(self._path):
+                    picture = self._get(index)
+                    self._made[index] = orientation.of(picture, self._path).upright(rgb(picture))
             except UsageError as error:
                 self._close()
                 self._made[index] = error
@@ -215,16 +219,19 @@ class Video:
 
     def _open(self) -> None:
         self._close()
-        self._container, stream = opened(self._path)
-        self._frames = self._decode(self._container, stream)
+        self._container, self._stream = opened(self._path)
+        # Several frames at once where the format allows it: the order of display is the same, and so is every pixel.
+        self._stream.thread_type = "AUTO"
+        if self._threads is not None:
+            self._stream.codec_context.thread_count = self._threads
+        self._frames = self._decode(self._container, self._stream)
 
     def _seek(self, time: int) -> None:
         if self._container is None:
             self._open()
-        assert self._container is not None
-        stream = self._container.streams.video[0]
-        self._container.seek(time, stream=stream, backward=True)
-        self._frames = self._decode(self._container, stream)
+        assert self._container is not None and self._stream is not None
+        self._container.seek(time, stream=self._stream, backward=True)
+        self._frames = self._decode(self._container, self._stream)
         self._at = None
 
     def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
@@ -235,17 +242,12 @@ class Video:
     def _close(self) -> None:
         if self._container is not None:
             self._container.close()
-        self._container, self._frames, self._at = None, iter(()), None
+        self._container, self._stream, self._frames, self._at = None, None, iter(()), None
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn what the decoder raises into a `DamagedError`."""
-        from av.error import FFmpegError
 
-        try:
-            yield
-        except FFmpegError as error:
-            raise DamagedError(f"{self._path} cannot be read as a video ({error.strerror}); copy it again.") from error
+def evenly(n: int, k: int) -> list[int]:
+    """The frames taken of n, ascending: the middles of k equal parts, or all n where there are fewer than k."""
+    return [(2 * i + 1) * n // (2 * k) for i in range(k)] if n >= k else list(range(n))
 
 
 def describe(path: Path) -> Description:
@@ -257,9 +259,10 @@ def describe(path: Path) -> Description:
     video = Video(path)
     try:
         frames = video.length
-        with video._told(), opened(path)[0] as container:
-            codec = container.streams.video[0].codec_context
-            size = codec.width, codec.height
+        with told(path):
+            container, stream = opened(path)
+            with container:
+                size = stream.codec_context.width, stream.codec_context.height
     finally:
         video.close()
     if not frames or not all(size):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,24 +39,35 @@ class Index(NamedTuple):
 
 
 def opened(path: Path) -> tuple[InputContainer, VideoStream]:
-    """A video to be decoded, and its first stream of pictures.
+    """A video to be decoded, and its first stream of pictures that is no cover of an album.
 
     Raises:
         DamagedError: the file is empty, or holds no pictures.
         av.error.FFmpegError: it cannot be read as a video.
     """
     import av
+    from av.stream import Disposition
 
     if path.is_file() and not path.stat().st_size:
         raise DamagedError(f"{path} has zero bytes; copy it again.")
-    container = av.open(str(path))
-    if not container.streams.video:
+    # A title that is no UTF-8 says nothing about the pictures.
+    container = av.open(str(path), metadata_errors="replace")
+    streams = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
+    if not streams:
         container.close()
-        raise DamagedError(f"{path} holds no video.")
-    stream = container.streams.video[0]
-    # Several frames at once where the format allows it: the order of display is the same, and so is every pixel.
-    stream.thread_type = "AUTO"
-    return container, stream
+        raise DamagedError(f"{path} holds no video; name a file that does.")
+    return container, streams[0]
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn what FFmpeg raises in the block into a `DamagedError`."""
+    from av.error import FFmpegError
+
+    try:
+        yield
+    except FFmpegError as error:
+        raise DamagedError(f"{path} cannot be read as a video ({error.strerror}); copy it again.") from error
 
 
 def listed(path: Path) -> Index | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hifibench.data.originals import Original, Person, Read
-from hifibench.data.video import Video
+from hifibench.data.video import Video, evenly
 from hifibench.errors import ImageError, UsageError
 from hifibench.registry import did_you_mean
 
@@ -46,21 +46,26 @@ class Clip(NamedTuple):
 
 
 class _Open:
-    """The video read last, which stays open: a person's frames come one after the other. Not handed to a process."""
+    """The video read last, which stays open: a person's frames come one after the other. Not handed to a process.
 
-    def __init__(self) -> None:
+    Args:
+        threads: as of `Video`.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        self._threads = threads
         self.path: Path | None = None
         self.video: Video | None = None
 
-    def __reduce__(self) -> tuple[type[_Open], tuple[()]]:
-        return _Open, ()
+    def __reduce__(self) -> tuple[type[_Open], tuple[int]]:
+        return _Open, (1,)  # there is a process for each core
 
     def get(self, path: Path) -> Video:
         """The open video of that path."""
         if self.video is None or self.path != path:
             if self.video is not None:
                 self.video.close()
-            self.path, self.video = path, Video(path)
+            self.path, self.video = path, Video(path, self._threads)
         return self.video
 
 
@@ -140,10 +145,10 @@ class VideoSource(ABC):
             raise ImageError(f"There is no video {path}, though the set names it; copy it again.")
         video = self._open.get(path)
         try:
-            index = frame_index(int(which.partition("/")[0]), self.frames, video.length)
-            if index is None:
-                raise ImageError(f"{path} has {video.length} frames, fewer than {self.frames}: each was taken once.")
-            frame = video.frame(index)
+            number, chosen = int(which.partition("/")[0]), evenly(video.length, self.frames)
+            if number >= len(chosen):
+                raise ImageError(f"{path} has {len(chosen)} frames, fewer than {self.frames}: each was taken once.")
+            frame = video.frame(chosen[number])
         except ImageError:
             raise
         except UsageError as error:  # what a video says of itself
@@ -162,22 +167,6 @@ class VideoSource(ABC):
         return [
             Original(f"{stem}-{i:0{digits}d}", f"{clip.path}#{i}/{self.frames}", clip.label) for i in range(self.frames)
         ]
-
-
-def frame_index(number: int, frames: int, length: int) -> int | None:
-    """Which frame to take.
-
-    Args:
-        number: i, from 0 up to, and without, ``frames``.
-        frames: how many are asked for, k.
-        length: how many the video has, n.
-
-    Returns:
-        The index from zero; ``None`` where the video has fewer than k frames, and fewer than i + 1.
-    """
-    if length < frames:
-        return number if number < length else None
-    return (2 * number + 1) * length // (2 * frames)
 
 
 def tell_some(names: list[str], what: str) -> None:

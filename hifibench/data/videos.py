@@ -36,7 +36,7 @@ class Videos:
                 if not self._users[path]:
                     del self._users[path]
                 idle = [one for one in self._open if one not in self._users]
-                spare = [self._open.pop(one) for one in idle[: max(0, len(self._open) - MOST)]]
+                spare = [self._open.pop(one) for one in idle[: max(0, len(idle) - MOST)]]
             for one in spare:
                 one.close()
 

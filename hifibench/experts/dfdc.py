@@ -14,10 +14,9 @@ from torch import Tensor, nn
 
 from hifibench.errors import UsageError
 from hifibench.experts import checkpoint, pickled_module
-from hifibench.experts.timm_trunks import trunk
+from hifibench.experts.timm_trunks import standardised, trunk
 
 TRUNK = "tf_efficientnet_b7.ns_jft_in1k"
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 WANTED = "final_…_DeepFakeClassifier_tf_efficientnet_b7_ns_… of the DFDC winner's release 0.0.1"
 
@@ -44,8 +43,7 @@ class DeepFakeClassifier(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor:
         """Crops ``(B, 3, 380, 380)`` RGB in [0, 1] (template ``dfdc``) to ``(B, 1)`` probabilities of a forgery."""
-        mean, std = (crops.new_tensor(values)[:, None, None] for values in (MEAN, STD))
-        features: Tensor = self.encoder.forward_features((crops - mean) / std)  # type: ignore[operator]
+        features: Tensor = self.encoder.forward_features(standardised(crops))  # type: ignore[operator]
         return torch.sigmoid(self.fc(features.mean((2, 3))))
 
 

@@ -15,12 +15,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from hifibench.errors import MissingError
 from hifibench.experts import checkpoint
+from hifibench.experts.timm_trunks import standardised, trunk
 
 BINS, BIN_DEG, FIRST_DEG = 66, 3, -99
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet, red first."""
 
 WANTED = "the hopenet_robust_alpha1.pkl of deep-head-pose"
 """What the file should be, for messages."""
@@ -39,14 +37,13 @@ class Hopenet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.trunk = _trunk()
+        self.trunk = trunk("resnet50", num_classes=0)
         self.fc_yaw, self.fc_pitch, self.fc_roll = (nn.Linear(_FEATURES, BINS) for _ in _HEADS)
         self.eval()
 
     def forward(self, crops: Tensor) -> Tensor:
         """Crops ``(B, 3, 224, 224)`` RGB in [0, 1] to yaw, pitch and roll ``(B, 3)`` in degrees and project signs."""
-        mean, std = (crops.new_tensor(values)[:, None, None] for values in (MEAN, STD))
-        features = self.trunk((crops - mean) / std)
+        features = self.trunk(standardised(crops))
         places = torch.arange(BINS, device=crops.device, dtype=torch.float32)
         yaw, pitch, roll = (
             head(features).float().softmax(dim=1) @ places * BIN_DEG + FIRST_DEG
@@ -88,15 +85,3 @@ def load(file: Path) -> Hopenet:
         if name.endswith("num_batches_tracked")
     }
     return checkpoint.fill(network, {**counters, **found}, file, WANTED)
-
-
-def _trunk() -> nn.Module:
-    try:
-        import timm
-    except ImportError as error:
-        raise MissingError(
-            f"Hopenet needs the package timm, which cannot be imported: {error}. "
-            "Install it with 'python -m pip install timm'."
-        ) from error
-    trunk: nn.Module = timm.create_model("resnet50", pretrained=False, num_classes=0)
-    return trunk

@@ -17,7 +17,7 @@ from hifibench.contracts import Crop, ExpertCard, ExpertPlugin
 from hifibench.errors import MissingError
 from hifibench.experts.crops import checked
 from hifibench.experts.embedding_map import unit
-from hifibench.experts.onnx_recogniser import FEATURES, open_recogniser
+from hifibench.experts.onnx_recogniser import FEATURES, SIZE, open_recogniser
 from hifibench.records import Floats
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class PackRecogniser:
         wanted = f"the recogniser of the pack {card.name.replace('-', '_')}"
         network: InferenceSession = open_recogniser(file, device, wanted)
         self._network = recogniser(model_file=str(file), session=network)
+        # The package reads the size off the file, where free dimensions have names in place of numbers.
+        self._network.input_size = (SIZE, SIZE)
 
     def observe(self, crops: Floats) -> dict[str, Floats]:
         """See `hifibench.contracts.Expert.observe`."""

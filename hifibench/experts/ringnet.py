@@ -35,6 +35,9 @@ SIZES = (3, 6, 100, 50)
 STAGES = 3
 EPSILON = 1e-5
 
+MOST = 1 << 14
+"""No layer that a converted file names is wider: a network of any width would be built before its weights are seen."""
+
 WANTED = "what 'hifibench assets convert ringnet CHECKPOINT' writes"
 """What the file should be, for messages."""
 
@@ -175,5 +178,17 @@ def load(file: Path) -> RingNet:
     if metadata.get("format") != FORMAT:
         raise UsageError(f"{file} is of the form {metadata.get('format')!r}; expected {FORMAT!r}. Give {WANTED}.")
     with torch.device("meta"):
-        network = RingNet(**json.loads(metadata["config"]))
+        network = RingNet(*_widths(metadata.get("config", ""), file))
     return checkpoint.fill(network, weights, file, WANTED)
+
+
+def _widths(config: str, file: Path) -> tuple[int, int]:
+    """Widths of the regressor and of the first convolution, as the metadata give them."""
+    try:
+        read = json.loads(config)
+        hidden, width = read["hidden"], read["width"]
+    except (ValueError, TypeError, KeyError):
+        hidden = width = None
+    if not all(isinstance(one, int) and 0 < one <= MOST for one in (hidden, width)):
+        raise UsageError(f"{file} does not say how wide its network is (config: {config!r}). Give {WANTED}.")
+    return hidden, width

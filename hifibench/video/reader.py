@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hifibench.data.video import DamagedError
+from hifibench.data.video_packets import DamagedError, opened, told
 from hifibench.errors import UsageError
 from hifibench.video import orientation
 from hifibench.video.orientation import Orientation
@@ -66,15 +65,14 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         _check(path)
-        with _told(path), _opened(path) as container:
-            stream = _pictures(container, path)
-            first = next(_frames(container, stream), None)
-            if first is None:
-                raise DamagedError(f"{path} has no frame that can be decoded; copy it again.")
-            self.clip = _clip(path, container, stream, first)
-        with _told(path):
-            self._container = _opened(path)
-        self._stream = _pictures(self._container, path)
+        with told(path):
+            container, stream = opened(path)
+            with container:
+                first = next(_frames(container, stream), None)
+                if first is None:
+                    raise DamagedError(f"{path} has no frame that can be decoded; copy it again.")
+                self.clip = _clip(path, container, stream, first)
+            self._container, self._stream = opened(path)
         self.sounds: tuple[AudioStream, ...] = tuple(self._container.streams.audio)
         self.left_out = tuple(
             sorted({one.type for one in self._container.streams if one.type not in ("video", "audio")})
@@ -193,25 +191,6 @@ def _check(path: Path) -> None:
         raise UsageError(f"{path} is a folder; name a video file in it.")
     if not path.is_file():
         raise UsageError(f"There is no file {path}; check the path.")
-    if not path.stat().st_size:
-        raise DamagedError(f"{path} has zero bytes; copy the video again.")
-
-
-def _opened(path: Path) -> InputContainer:
-    import av
-
-    return av.open(str(path), metadata_errors="replace")
-
-
-def _pictures(container: InputContainer, path: Path) -> VideoStream:
-    """The first stream of pictures that is no cover of an album."""
-    from av.stream import Disposition
-
-    streams = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
-    if not streams:
-        container.close()
-        raise UsageError(f"{path} holds no video; name a file that does.")
-    return streams[0]
 
 
 def _frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
@@ -227,14 +206,3 @@ def _decoded(packet: Packet[VideoStream]) -> list[VideoFrame] | None:
         return packet.decode()
     except FFmpegError:
         return None
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turn what FFmpeg raises into a `DamagedError`."""
-    from av.error import FFmpegError
-
-    try:
-        yield
-    except FFmpegError as error:
-        raise DamagedError(f"{path} cannot be read as a video ({error.strerror}); copy it again.") from error

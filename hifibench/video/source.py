@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from hifibench.data.face_crops import CONFIDENT
 from hifibench.errors import UsageError
 from hifibench.records import Face, Frame
 from hifibench.video.picture import Shown
 from hifibench.video.reader import Reader
 from hifibench.video.track import Finder
-
-CONFIDENT = 0.7
-"""Score of the detector from which on a face of a video may be the source; photographs are taken as they are."""
 
 SUFFIXES = frozenset(
     (".mp4", ".mkv", ".mov", ".m4v", ".avi", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp")

@@ -19,8 +19,7 @@ from clips import clip
 from mini_release import encode
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from hifibench.data.ffpp_pairs import indices
-from hifibench.data.video import Video
+from hifibench.data.video import Video, evenly
 from hifibench.records import Frame
 
 FRAMES, SAMPLED, ROUNDS = 300, 10, 7
@@ -49,7 +48,7 @@ def decode(path: Path) -> None:
 
 def sample(path: Path) -> None:
     video = Video(path)
-    for index in indices(FRAMES, SAMPLED):
+    for index in evenly(FRAMES, SAMPLED):
         assert video.frame(index).shape == (720, 1280, 3)
     video.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,13 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import av
+import av.error
 import numpy as np
 import pytest
 from mini_release import COLOURS, MiniRelease, colour, decoded, encode, mini_ffpp, numbered
 from mini_release import read as number_of
 
 from hifibench import assets, data
-from hifibench.data import ffpp_manifest, images
+from hifibench.data import ffpp_layout, ffpp_manifest, images
+from hifibench.data.ffpp_record import Record
+from hifibench.data.video import DamagedError, Video
 from hifibench.errors import MissingError, UsageError
 from hifibench.records import Manifest
 from hifibench.suite import FfppData
@@ -178,7 +183,9 @@ def test_frames_are_kept_by_content_where_that_is_asked_for(copy: Path, cache: P
     assert not (cache / "frames").exists()
     np.testing.assert_array_equal(data.loader(described(copy, keep_frames=True))(ref), first)
     (file,) = (assets.cache_root() / "frames").rglob("*.png")
-    assert file.name == f"{ref.frame:06d}.png" and file.parent.name == ref.content
+    # Whoever decodes them, and wherever the folder lies: any number of processes goes on with them.
+    place = Path("frames", ref.content[:2], ref.content, f"{ref.frame:06d}.png")
+    assert file.relative_to(assets.cache_root()) == place
     video(copy).unlink()
     np.testing.assert_array_equal(data.loader(described(copy, keep_frames=True))(ref), first)
     with pytest.raises(UsageError, match="cannot be had"):
@@ -221,3 +228,67 @@ def test_notes_of_a_manifest_that_says_nothing_are_its_origin(made: Path) -> Non
     manifest = ffpp_manifest.read_manifest(made)
     bare = Manifest(manifest.images, manifest.pairs, manifest.galleries, "made by hand")
     assert ffpp_manifest.notes(bare) == {"images": "made by hand"}
+
+
+def test_a_cache_that_cannot_be_written_to_is_told_once(
+    copy: Path, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.mkdir()
+    (cache / "ffpp").write_text("in the way")
+    record = Record(copy)
+    with caplog.at_level(logging.WARNING, "hifibench"):
+        for name in ("000", "003"):
+            assert record.facts(ffpp_layout.original(name, "c23")).frames
+            record.save()
+    assert caplog.text.count("What is known of the videos is not kept") == 1
+
+
+@pytest.mark.parametrize("kind", [av.error.OSError, av.error.MemoryError])
+def test_a_fault_of_the_machine_is_not_kept_as_one_of_the_video(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, kind: type[av.error.FFmpegError]
+) -> None:
+    path = ffpp_layout.original("000", "c23")
+
+    def fails(*_: object, **__: object) -> None:
+        raise kind(24, "Too many open files", "")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(av, "open", fails)
+        record = Record(copy)
+        with pytest.raises(DamagedError, match="Too many open files"):
+            record.facts(path)
+        record.save()
+    assert record.facts(path).frames
+    assert Record(copy).facts(path).frames
+
+
+def test_what_two_processes_found_is_kept(copy: Path) -> None:
+    """Each writes what is new beside what the other has written meanwhile."""
+    one, other = Record(copy), Record(copy)
+    one.facts(ffpp_layout.original("000", "c23"))
+    other.facts(ffpp_layout.original("003", "c23"))
+    one.save()
+    other.save()
+    assert {Path(path).stem for path in Record(copy)._videos} == {"000", "003"}
+
+
+def test_kept_frames_are_red_green_blue(copy: Path) -> None:
+    encode(video(copy), [numbered(number, (200, 60, 30)) for number in range(8)])
+    manifest, load = data.plan(described(copy), 0, None), data.loader(described(copy, keep_frames=True))
+    ref = next(ref for ref in manifest.images if ref.video == "000")
+    decoded_first = load(ref)
+    (file,) = (assets.cache_root() / "frames").rglob("*.png")
+    np.testing.assert_array_equal(images.load(file), decoded_first)
+    np.testing.assert_array_equal(load(ref), decoded_first)
+
+
+def test_a_frame_that_cannot_be_decoded_says_what_to_do(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = data.plan(described(copy), 0, None)
+    load = data.loader(described(copy))
+
+    def broken(self: Video, index: int) -> None:
+        raise DamagedError("000.mp4 is damaged at frame 3; copy it again.")
+
+    monkeypatch.setattr(Video, "frame", broken)
+    with pytest.raises(UsageError, match=r"000/\d+ cannot be had: 000\.mp4 is damaged at frame 3.*move the video away"):
+        load(manifest.images[0])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,12 @@ from mini_release import COLOURS, MiniRelease, encode, mini_ffpp, numbered
 
 from hifibench import data
 from hifibench.data import faceforensics, ffpp_sources
-from hifibench.data.ffpp_pairs import indices
+from hifibench.data.ffpp_layout import VideoPair
+from hifibench.data.ffpp_pairs import Planner, Taken
+from hifibench.data.ffpp_record import Record
+from hifibench.data.video import NoFrameError, Video, evenly
 from hifibench.errors import MissingError, UsageError
+from hifibench.faces.detect import Detector
 from hifibench.records import Frame, Manifest
 from hifibench.suite import FfppData
 from hifibench.tables import read
@@ -79,7 +85,7 @@ def swap(root: Path, method: str, name: str) -> Path:
     ],
 )
 def test_frames_are_the_middles_of_equal_parts(n: int, k: int, expected: list[int]) -> None:
-    assert indices(n, k) == expected
+    assert evenly(n, k) == expected
 
 
 def test_target_and_source_are_as_the_names_say(whole: FaceTree) -> None:
@@ -103,10 +109,10 @@ def test_the_shortest_of_target_and_counterparts_bounds_the_index(whole: FaceTre
     made = plan(whole.root)
     for target, source in whole.pairs:
         frames = [made.image(pair.target).frame for pair in made.pairs if pair.pair.startswith(f"{target}_{source}-")]
-        assert frames == indices(whole.frames[target, source], 5)
+        assert frames == evenly(whole.frames[target, source], 5)
     alone = plan(whole.root, counterparts=["FaceSwap"])
     frames = [alone.image(pair.target).frame for pair in alone.pairs if pair.pair.startswith("000_003-")]
-    assert frames == indices(24 - 2, 5)
+    assert frames == evenly(24 - 2, 5)
 
 
 def test_galleries_and_the_order_of_images(whole: FaceTree) -> None:
@@ -140,7 +146,7 @@ def test_a_copy_of_the_tree_elsewhere_gives_the_same_hash(whole: FaceTree, tree:
 def test_a_split_takes_its_pairs_only(whole: FaceTree) -> None:
     made = plan(whole.root, split="test")
     assert {pair.pair.split("-")[0] for pair in made.pairs} == {"001_002", "002_001"}
-    with pytest.raises(UsageError, match=r"No pair of videos .* is left .*split val"):
+    with pytest.raises(UsageError, match=r"The split val of .* lists no pairs; choose another"):
         plan(whole.root, split="val")
 
 
@@ -166,7 +172,7 @@ def test_same_frame_takes_the_targets_index_and_ends_with_the_source(numbers: Mi
     root = shutil.copytree(numbers.root, tmp_path / "short")
     encode(video(root, "003"), [numbered(number, COLOURS["original"]) for number in range(10)])
     made = plan(root, source_rule="same-frame")
-    assert [made.image(pair.source).frame for pair in made.pairs] == 2 * indices(10, 5)
+    assert [made.image(pair.source).frame for pair in made.pairs] == 2 * evenly(10, 5)
 
 
 def test_the_release_says_which_frames_gave_the_faces(
@@ -281,7 +287,7 @@ def test_a_missing_or_broken_counterpart_is_told_and_bounds_nothing(
         made = plan(tree.root)
     for pair, count in (("000_003-", 24 - 2), ("003_000-", 22 - 2), ("001_002-", 20 - 4)):
         frames = [made.image(one.target).frame for one in made.pairs if one.pair.startswith(pair)]
-        assert frames == indices(count, 5)
+        assert frames == evenly(count, 5)
     assert "000_003.mp4. FaceShifter does not bound the length of the pair 000_003." in caplog.text
     assert "003_000.mp4 is truncated" in caplog.text
     shutil.rmtree(swap(tree.root, "FaceShifter", "").parents[1])
@@ -308,7 +314,7 @@ def test_a_variable_frame_rate_is_counted_in_the_order_of_display(numbers: MiniR
     made = plan(root, source_rule="same-frame")
     load = data.loader(described(root))
     frames = [ref for ref in made.images if ref.video == "000"]
-    assert [ref.frame for ref in frames] == sorted({*indices(24, 5), *indices(20, 5)})
+    assert [ref.frame for ref in frames] == sorted({*evenly(24, 5), *evenly(20, 5)})
     assert [number_of(load(ref)) for ref in frames] == [ref.frame for ref in frames]
 
 
@@ -344,3 +350,64 @@ def test_only_the_first_problems_of_a_kind_are_logged(
         plan(tree.root, frames=18)
     assert "few frames: 1 more of 2." in caplog.messages
     assert len(faceforensics.make(described(tree.root, frames=18)).problems) == 2
+
+
+def test_a_source_that_ends_before_its_list_loses_its_pair_and_no_other(
+    whole: FaceTree, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damage within a file: the decoder gives fewer frames than the packets promise."""
+    frame = Video.frame
+
+    def ends(self: Video, index: int) -> Frame:
+        if self._path.name == "003.mp4":
+            raise NoFrameError("003.mp4 has 0 frames")
+        return frame(self, index)
+
+    monkeypatch.setattr(Video, "frame", ends)
+    with caplog.at_level(logging.WARNING, "hifibench"):
+        made = plan(whole.root)
+    assert {pair.pair[:7] for pair in made.pairs} == {"001_002", "002_001", "003_000"}
+    assert "The pair 000_003 is left out: 003.mp4 has 0 frames" in caplog.text
+
+
+@pytest.mark.parametrize("limit", [1, 6, 10, 11, 20, 99])
+def test_a_limit_looks_at_no_more_blocks_than_it_needs_and_at_no_fewer(
+    whole: FaceTree, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    every = plan(whole.root, source_rule="same-frame")
+    taken: list[str] = []
+    take = Planner.take
+
+    def noted(self: Planner, pair: VideoPair) -> Taken:
+        taken.append(str(pair))
+        return take(self, pair)
+
+    monkeypatch.setattr(Planner, "take", noted)
+    monkeypatch.setattr(faceforensics, "_BLOCK", 1)
+    made = plan(whole.root, limit, source_rule="same-frame")
+    assert made.pairs == every.pairs[:limit]
+    assert taken == ["000_003", "001_002", "002_001", "003_000"][: -(-limit // 5)]
+
+
+def test_originals_and_swaps_are_of_the_compression_asked_for(tmp_path: Path) -> None:
+    root = mini_ffpp(tmp_path, compressions=("c23", "c40")).root
+    path = root / "original_sequences/youtube/c40/videos/000.mp4"
+    encode(path, [numbered(number, COLOURS["original"]) for number in range(7)])
+    made = plan(root, compression="c40", source_rule="same-frame")
+    assert {ref.uri.split("/")[2] for ref in made.images} == {"c40"}
+    assert {ref.frame for ref in made.images} == set(evenly(7, 5))
+    contents = {ref.video: ref.content for ref in made.images}
+    assert contents["000"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert {ref.frame for ref in plan(root, source_rule="same-frame").images} > set(range(7, 20)) & set(evenly(20, 5))
+
+
+def test_a_face_that_is_not_certain_gives_no_source(
+    whole: FaceTree, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detect = Detector.detect
+    scores = iter([0.5, 0.69, 0.69, 0.7, *[0.9] * 99])
+    monkeypatch.setattr(
+        Detector, "detect", lambda self, frame: [replace(face, score=next(scores)) for face in detect(self, frame)[:1]]
+    )
+    found = ffpp_sources.FirstFace(Record(whole.root)).find("original_sequences/youtube/c23/videos/003.mp4")
+    assert found.frame == 3

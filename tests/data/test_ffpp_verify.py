@@ -193,6 +193,15 @@ def test_manifest_tells_what_it_leaves_out_and_refuses_what_does_not_fit(root: P
     output, error = told(manifest_app, *words, "--source-rule", "same-frame")
     assert error is None and "FaceSwap does not bound the length of the pair 000_003." in output
     _, error = told(manifest_app, *words, "--source-rule", "release")
-    assert isinstance(error, UsageError) and "go together" in str(error)
+    assert isinstance(error, UsageError) and "--release-config FILE go together" in str(error)
     _, error = told(manifest_app, root, "--out", tmp_path)
     assert isinstance(error, UsageError) and "is a folder" in str(error)
+
+
+def test_links_are_followed_and_one_that_leads_nowhere_is_a_missing_video(root: Path, tmp_path: Path) -> None:
+    moved = video(root, "000").rename(tmp_path / "elsewhere.mp4")
+    video(root, "000").symlink_to(moved)
+    assert not verify(root).problems
+    moved.unlink()
+    (problem,) = verify(root).problems
+    assert problem.missing and re.search(r"no video .*000\.mp4", problem.text)

@@ -246,3 +246,20 @@ def test_content_hash_is_of_shape_and_pixels(frame):
 def test_paths_may_be_strings(tmp_path: Path, frame):
     Image.fromarray(frame).save(tmp_path / "a.png")
     np.testing.assert_array_equal(images.load(str(tmp_path / "a.png")), frame)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_images_in_memory_are_read_as_files_are(tmp_path, frame, suffix):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(frame).save(path)
+    content = path.read_bytes()
+    assert (images.decode(content, "it") == images.load(path)).all()
+    flipped = bytearray(content)
+    flipped[-20] ^= 255  # in a PNG the last check sum but one
+    half = content[: len(content) // 2]
+    for wrong, said in ((b"", "it has zero bytes"), (b"text", "it is no image"), (half, "^it ")):
+        with pytest.raises(ImageError, match=said):
+            images.decode(wrong, "it")
+    if suffix == "png":
+        with pytest.raises(ImageError, match="it cannot be read, it is truncated or damaged"):
+            images.decode(bytes(flipped), "it")

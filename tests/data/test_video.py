@@ -5,17 +5,20 @@ from __future__ import annotations
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from mini_release import COLOURS, decoded, encode, numbered, read
+from av.stream import Disposition
+from mini_release import COLOURS, SIZE, decoded, encode, numbered, read
 
 from hifibench.data import video as frames
 from hifibench.data import videos
 from hifibench.data.video import DamagedError, Description, NoFrameError, Video, describe
 from hifibench.data.videos import Videos
+from hifibench.errors import UsageError
 
 COUNT = 60
 
@@ -241,3 +244,82 @@ def test_a_video_in_use_is_not_closed(tmp_path: Path) -> None:
             with pool.opened(path) as video:
                 video.frame(0)
         assert held._container is not None and paths[0] in pool._open
+
+
+def test_videos_in_use_leave_room_for_others(tmp_path: Path) -> None:
+    """However many are in use, `MOST` others stay open beside them."""
+    paths = [clip(tmp_path / f"{number}.mp4", 5) for number in range(2 * videos.MOST)]
+    pool = Videos()
+    with ExitStack() as stack:
+        for path in paths[: videos.MOST]:
+            stack.enter_context(pool.opened(path))
+        for path in paths[videos.MOST :]:
+            with pool.opened(path):
+                pass
+        assert list(pool._open) == paths
+
+
+def picture(number: int) -> av.VideoFrame:
+    return av.VideoFrame.from_ndarray(numbered(number, COLOURS["FaceSwap"]))
+
+
+def pictures(container: av.container.OutputContainer) -> av.VideoStream:
+    stream = container.add_stream("libx264", rate=25)
+    stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+    return stream
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_title_in_another_encoding_does_no_harm(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"clip.{suffix}"
+    with av.open(str(path), "w", metadata_encoding="latin-1") as container:
+        stream = pictures(container)
+        container.metadata["title"] = "Zürich"
+        for number in range(8):
+            container.mux(stream.encode(picture(number)))
+        container.mux(stream.encode(None))
+    assert "Zürich".encode("latin-1") in path.read_bytes()
+    assert describe(path).frames == 8
+    assert read(Video(path).frame(5)) == 5
+
+
+@pytest.mark.parametrize("degrees", [90, 180, -90])
+def test_frames_are_turned_as_players_turn_them(tmp_path: Path, degrees: int) -> None:
+    with av.open(str(tmp_path / "clip.mp4"), "w") as container:
+        stream = pictures(container)
+        stream.set_display_rotation(degrees)
+        for number in range(8):
+            container.mux(stream.encode(picture(number)))
+        container.mux(stream.encode(None))
+    frame = Video(tmp_path / "clip.mp4").frame(5)
+    assert read(np.rot90(frame, -degrees // 90)) == 5
+    # FFmpeg's angles, and NumPy's, go against the clock.
+    assert np.abs(np.rot90(numbered(5, COLOURS["FaceSwap"]), degrees // 90).astype(int) - frame).mean() < 8
+
+
+def test_a_video_to_be_shown_at_another_angle_is_refused(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "clip.mp4"), "w") as container:
+        stream = pictures(container)
+        stream.set_display_rotation(30)
+        container.mux(stream.encode(picture(0)))
+        container.mux(stream.encode(None))
+    with pytest.raises(UsageError, match="only quarter turns"):
+        Video(tmp_path / "clip.mp4").frame(0)
+
+
+def test_a_cover_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "album.mp4"
+    with av.open(str(path), "w") as container:
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt, cover.disposition = 64, 64, "yuvj420p", Disposition.attached_pic
+        container.mux(cover.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))))
+        container.mux(cover.encode(None))
+    with pytest.raises(DamagedError, match=r"album\.mp4 holds no video"):
+        describe(path)
+
+
+def test_threads_of_the_decoder_can_be_chosen(tmp_path: Path) -> None:
+    path = clip(tmp_path / "clip.mp4", 20)
+    video = Video(path, threads=1)
+    assert read(video.frame(12)) == 12
+    assert video._stream is not None and video._stream.codec_context.thread_count == 1

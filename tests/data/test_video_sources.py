@@ -14,7 +14,8 @@ from mini_release import COLOURS, colour, encode, numbered, read
 from hifibench.data import images
 from hifibench.data.deeperforensics import DeeperForensicsSource
 from hifibench.data.dfdc import DfdcSource
-from hifibench.data.video_source import VideoSource, frame_index
+from hifibench.data.video import evenly
+from hifibench.data.video_source import VideoSource
 from hifibench.errors import ImageError, UsageError
 
 COUNT = 23
@@ -61,12 +62,12 @@ def people(source: VideoSource) -> dict[str, int]:
 
 @given(length=st.integers(1, 400), frames=st.integers(1, 60))
 def test_frames_are_the_middles_of_equal_parts(length: int, frames: int) -> None:
-    indices = [frame_index(number, frames, length) for number in range(frames)]
+    indices = evenly(length, frames)
     if length < frames:
-        assert indices == [*range(length), *[None] * (frames - length)]
+        assert indices == [*range(length)]
     else:
         assert indices == [int((number + 0.5) * length / frames + 1e-9) for number in range(frames)]
-        assert len(set(indices)) == frames and indices[-1] < length  # type: ignore[operator]
+        assert len(set(indices)) == frames and indices[-1] < length
 
 
 def test_real_videos_of_dfdc_are_taken_and_each_is_a_person(dfdc: Path) -> None:
@@ -217,4 +218,6 @@ def test_they_can_be_handed_to_another_process_with_a_video_open(dfdc: Path) -> 
     copy = pickle.loads(pickle.dumps(source))
     assert copy == source
     assert (copy.read(first.originals[0]).frame == frame).all()
+    # Processes are as many as cores: each decodes with one thread.
+    assert (source._open.video._threads, copy._open.video._threads) == (None, 1)
     assert source.settings == {"kind": "dfdc", "folder": str(dfdc), "frames": "2", "labels": "real"}

@@ -59,6 +59,14 @@ def test_a_row_depends_on_its_crop_alone(pack: Path) -> None:
     np.testing.assert_array_equal(together, alone[::-1])
 
 
+def test_an_export_whose_sides_have_names_is_seen_at_the_size_of_the_crop(pack: Path) -> None:
+    pytest.importorskip("insightface")
+    export(pack)
+    fixed = loaded().observe(crops())["embedding"]
+    export(pack, free=True)
+    np.testing.assert_array_equal(loaded().observe(crops())["embedding"], fixed)
+
+
 def test_nothing_is_asked_of_the_network(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("insightface")
     export(pack)

@@ -111,12 +111,14 @@ def test_arcface_sees_the_same_from_its_checkpoint_and_from_its_export(cache: Pa
     np.testing.assert_allclose(of_checkpoint.observe(crops())["embedding"], expected, atol=1e-5)
 
 
-def export(path: Path, side: int = 112, width: int = 512, first: str = "", images: int = 1) -> Path:
-    """A small network; ``first``: an operation before its convolution."""
+def export(
+    path: Path, side: int = 112, width: int = 512, first: str = "", images: int = 1, free: bool = False, by: float = 1.0
+) -> Path:
+    """A small network; ``first``: an operation before its convolution; ``free``: no fixed sides; ``by``: its scale."""
     rng = np.random.default_rng(7)
     weights = {
         "kernel": rng.normal(size=(4, 3, 8, 8)),
-        "matrix": rng.normal(size=(4 * (side // 8) ** 2, width)) / side,
+        "matrix": rng.normal(size=(4 * (side // 8) ** 2, width)) / side * by,
         "two": np.full(1, 2),
     }
     nodes = [helper.make_node(first, ["x0", "two"], ["scaled"])] if first else []
@@ -125,10 +127,11 @@ def export(path: Path, side: int = 112, width: int = 512, first: str = "", image
         helper.make_node("Flatten", ["maps"], ["flat"]),
         helper.make_node("MatMul", ["flat", "matrix"], ["y"]),
     ]
+    sides = ("h", "w") if free else (side, side)
     graph = helper.make_graph(
         nodes,
         "small",
-        [helper.make_tensor_value_info(f"x{i}", TensorProto.FLOAT, ("b", 3, side, side)) for i in range(images)],
+        [helper.make_tensor_value_info(f"x{i}", TensorProto.FLOAT, ("b", 3, *sides)) for i in range(images)],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ("b", "width"))],
         [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
     )
@@ -158,6 +161,7 @@ def test_an_export_whose_shapes_have_names_is_taken(place: Path) -> None:
             r"maps x0 \['b', 3, 96, 96\] to y .* expected one image \(1, 3, 112, 112\)",
         ),
         (lambda path: export(path, width=128), r"to one embedding \(1, 512\)\. Give an iResNet-100"),
+        (lambda path: export(path, by=np.nan), r"makes something else than finite numbers .* Give an iResNet-100"),
         (lambda path: export(path, images=2), r"maps x0 .*, x1 .* to y"),
         (lambda path: export(path, first="Sub"), r"scales its input itself \(Sub before the first convolution\)"),
         (lambda path: export(path, first="Mul"), r"scales its input itself \(Mul before .* Give an iResNet-100"),

@@ -240,3 +240,14 @@ def test_a_converted_file_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_without_its_file_the_expert_says_where_it_comes_from(cache: Path) -> None:
     with pytest.raises(MissingError, match=r"assets convert ringnet CHECKPOINT.*ringnet\.is\.tue\.mpg\.de"):
         plugin.load("cpu")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [None, "{", "[1]", '{"depth": 3}', '{"hidden": -1, "width": 4}', '{"hidden": "8", "width": 4}', '{"hidden": 1e9}'],
+)
+def test_a_converted_file_of_no_known_width_is_refused(config: str | None, tmp_path: Path) -> None:
+    metadata = {"format": ringnet.FORMAT} | ({} if config is None else {"config": config})
+    save_file({"start": torch.zeros(1)}, tmp_path / "r.safetensors", metadata)
+    with pytest.raises(UsageError, match=r"r\.safetensors does not say how wide its network is"):
+        ringnet.load(tmp_path / "r.safetensors")
