@@ -82,11 +82,17 @@ def fill(network: _NetworkT, weights: Mapping[str, Tensor], file: Path, wanted: 
         The network on the CPU in float32, frozen and in evaluation mode.
 
     Raises:
-        UsageError: a name is missing, unknown, or of another shape (the message says which).
+        UsageError: a name is missing, unknown, or of another shape (the message says which), or weights are not finite
+            numbers.
     """
     expected = network.state_dict()
     wrong = [f"{name} is missing" for name in expected if name not in weights]
     wrong += [f"{name} is unknown" for name in weights if name not in expected]
+    wrong += [
+        f"{name} holds {value.dtype} in the layout {value.layout}"
+        for name, value in weights.items()
+        if value.is_complex() or value.is_quantized or value.layout != torch.strided
+    ]
     wrong += [
         f"{name} has shape {tuple(weights[name].shape)}, expected {tuple(value.shape)}"
         for name, value in expected.items()
@@ -95,6 +101,10 @@ def fill(network: _NetworkT, weights: Mapping[str, Tensor], file: Path, wanted: 
     if wrong:
         more = f" and {len(wrong) - _MORE} more" if len(wrong) > _MORE else ""
         raise UsageError(f"{file} holds another network: {'; '.join(wrong[:_MORE])}{more}. Give {wanted}.")
+    # Such a network runs, and gives nothing that could be scored.
+    damaged = [name for name in expected if not torch.isfinite(weights[name]).all()]
+    if damaged:
+        raise UsageError(f"{file}: {damaged[0]} holds something else than finite numbers. Get the file again.")
     own = {name: (weights[name].to(value.dtype).contiguous()) for name, value in expected.items()}
     network.load_state_dict(own, assign=True)
     return network.requires_grad_(False).eval()
