@@ -82,6 +82,7 @@ def verify(names: _Names = None) -> None:
         typer.echo(f"{state:8} {name}")
         if state is assets.State.CORRUPT or (state is assets.State.ABSENT and not optional):
             wrong.append(name)
+    assets.ensure(name for name in wrong if name in assets.brought())  # raises for these, and says how to get them
     if wrong:
         raise MissingError(
             f"{len(wrong)} of {len(states)} assets are absent or corrupt: {', '.join(wrong)}. "

@@ -54,6 +54,12 @@ def test_verify_of_a_named_asset_asks_for_it_whether_the_demo_needs_it_or_not() 
     assert "1 of 1 assets" in str(shown.exception) and "fetch lpips-vgg16" in str(shown.exception)
 
 
+def test_verify_of_a_file_that_only_the_user_can_bring_says_how_to_get_it() -> None:
+    shown = CliRunner().invoke(app, ["verify", "cosface"])
+    assert isinstance(shown.exception, MissingError)
+    assert "ACC99.28.pth" in str(shown.exception) and "assets fetch" not in str(shown.exception)
+
+
 def test_fetch_means_what_the_demo_needs_unless_assets_are_named() -> None:
     shown = CliRunner().invoke(app, ["fetch"])
     assert isinstance(shown.exception, MissingError)

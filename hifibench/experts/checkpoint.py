@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,7 +39,8 @@ def read(file: Path, wanted: str, stand_ins: Sequence[type] = ()) -> Any:
     # PyTorch hands a class out under the name beside it, so the originals are neither needed nor imported.
     admitted: list[Any] = [(one, vars(one)["original"]) for one in stand_ins]
     try:
-        with torch.serialization.safe_globals(admitted):
+        with torch.serialization.safe_globals(admitted), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that the pickle's protocol is unusual: it is refused or read
             return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes torch raise what its parts raise: no common base class but this
         asked = re.search(r"GLOBAL ([\w.]+)", str(error))

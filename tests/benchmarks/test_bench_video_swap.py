@@ -1,8 +1,8 @@
 """Swapping through a video: its memory must not grow with its length. Run with ``tox -e benchmarks``.
 
-Goals: from 60 to 1,200 frames of 256 pixels, with sound, the peak of resident memory grows by at most 30 MB. To keep the
-frames would take 224 MB; what the allocator holds differs by some 15 MB from run to run, without any trend (60, 300, 600,
-1,200, 1,800 frames: 713, 722, 713, 727, 719 MB).
+Goal: from 60 to 1,200 frames of 256 pixels, with sound, the peak of resident memory grows by at most 30 MB. To keep the
+frames would take 224 MB; what the allocator holds differs by some 15 MB from run to run, without any trend (713, 722,
+713, 727, 719 MB for 60, 300, 600, 1,200, 1,800 frames).
 """
 
 from __future__ import annotations
