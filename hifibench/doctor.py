@@ -12,8 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from hifibench import __version__, assets, registry, suite
+from hifibench.data.ffpp_layout import default_root
 from hifibench.errors import HifibenchError
 from hifibench.needs import of_suite
+from hifibench.suite import Suite
 
 _PACKAGES = (
     "torch", "onnxruntime", "openvino", "mediapipe", "opencv-contrib-python", "numpy", "pandas",
@@ -65,6 +67,8 @@ def _machine() -> list[tuple[str, str]]:
     writable = os.access(place, os.W_OK)
     free = shutil.disk_usage(place).free / 1e9
     rows.append(("cache", f"{root}, {free:.1f} GB free{'' if writable else ', NOT WRITABLE: set HIFIBENCH_CACHE'}"))
+    ffpp = default_root()
+    rows.append(("FaceForensics++", f"{ffpp}{'' if ffpp.is_dir() else ' is not there; its suites take --ffpp ROOT'}"))
     return rows
 
 
@@ -72,20 +76,22 @@ def _suites() -> list[tuple[str, str]]:
     rows = []
     for name in registry.suites.names():
         try:
-            needed = of_suite(suite.load(name))
-            states = {asset: assets.state(asset) for asset in needed}
+            one = suite.load(name)
+            rows.append((name, _readiness(one)))
+            if one.embedded is not None:
+                rows.append(("  --estimators embedded", _readiness(one.by("embedded"))))
         except HifibenchError as error:
             rows.append((name, f"cannot run: {error}"))
-            continue
-        wanting = [asset for asset, state in states.items() if state != "present"]
-        if wanting:
-            # What can be fetched comes by itself; what cannot is told apart, since a run ends for want of it.
-            own = [asset for asset in wanting if asset in assets.brought()]
-            fetched = [asset for asset in wanting if asset not in own]
-            told = [f"{len(needed) - len(wanting)} of {len(needed)} assets are here"]
-            told += [f"to fetch: {', '.join(fetched)}"] if fetched else []
-            told += [f"only you can bring: {', '.join(own)}"] if own else []
-            rows.append((name, "; ".join(told)))
-        else:
-            rows.append((name, f"ready: all {len(needed)} assets are here"))
     return rows
+
+
+def _readiness(one: Suite) -> str:
+    """What a suite has and lacks; what can be fetched comes by itself, for want of the rest a run ends."""
+    needed = of_suite(one)
+    wanting = [asset for asset in needed if assets.state(asset) != "present"]
+    own = [asset for asset in wanting if asset in assets.brought()]
+    fetched = [asset for asset in wanting if asset not in own]
+    told = [f"{len(needed) - len(wanting)} of {len(needed)} assets are here"]
+    told += [f"to fetch: {', '.join(fetched)}"] if fetched else []
+    told += [f"only you can bring: {', '.join(own)}"] if own else []
+    return "; ".join(told) if len(told) > 1 else f"ready: all {len(needed)} assets are here"

@@ -119,7 +119,7 @@ def test_of_several_faces_the_one_used_is_said(tmp_path: Path, cli: Cli, portrai
 
 def test_the_doctor_names_packages_cache_and_suites(tmp_path: Path, cli: Cli) -> None:
     done = cli("doctor", env={"HIFIBENCH_CACHE": str(tmp_path / "nothing"), "HIFIBENCH_OFFLINE": "1"})
-    for word in ("torch", "cache", "demo", "to fetch", "scrfd-500m"):
+    for word in ("torch", "cache", "demo", "to fetch", "scrfd-500m", "ffpp is not there; its suites take --ffpp ROOT"):
         assert word in done.stdout
 
 
@@ -131,4 +131,4 @@ def test_the_doctor_tells_what_only_the_user_can_bring_apart(tmp_path: Path, mon
     fetched, _, own = told["ffpp-table1"].partition("; only you can bring: ")
     assert own.split(", ") == ["cosface", "hopenet", "ringnet"]
     assert "to fetch: scrfd-500m" in fetched and "cosface" not in fetched
-    assert "only you" not in told["demo"]
+    assert "only you" not in told["demo"] and "only you" not in told["  --estimators embedded"]

@@ -80,7 +80,7 @@ def test_a_card_that_names_an_unknown_asset_is_refused(monkeypatch: pytest.Monke
     with pytest.raises(UsageError, match="names the asset 'scrfd-500m'"):
         needs.of_suite(suite.parse(GOOD, "test"))
     told = dict(doctor._suites())
-    assert told.keys() == {*registry.suites.names()}
+    assert told.keys() >= {*registry.suites.names()}
     assert all("cannot run" in said for said in told.values())
 
 
