@@ -27,6 +27,7 @@ import logging
 import os
 import shutil
 import tempfile
+import threading
 import time
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -150,10 +151,15 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     atomic_write(path, buffer.getvalue())
 
 
+# NumPy reads the headers of arrays with Python's own parser. Where another thread parses in between, Python 3.11 has once
+# ended a run with "SystemError: AST constructor recursion depth mismatch".
+_HEADERS = threading.Lock()
+
+
 def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
     """The arrays in ``path``; ``None`` where there is no such file or it is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with _HEADERS, np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         return None
