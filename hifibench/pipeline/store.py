@@ -151,7 +151,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     atomic_write(path, buffer.getvalue())
 
 
-# NumPy reads the headers of arrays with Python's own parser. Where another thread parses in between, Python 3.11 has once
+# NumPy reads the headers of arrays with Python's own parser. Where another thread parsed in between, Python 3.11 once
 # ended a run with "SystemError: AST constructor recursion depth mismatch".
 _HEADERS = threading.Lock()
 
