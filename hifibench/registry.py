@@ -6,6 +6,7 @@ What is in the tree is registered in ``pyproject.toml`` just as a third party's 
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
@@ -29,6 +30,13 @@ def did_you_mean(name: str, known: list[str]) -> str:
     return f" Known: {', '.join(known)}." if known else " None is installed: run 'python -m pip install -e .' again."
 
 
+@cache
+def _points(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """The entry points of a group, read once for each ``sys.path``: every installed package is looked into."""
+    del path
+    return tuple(entry_points(group=group))
+
+
 @dataclass(frozen=True)
 class Registry(Generic[T]):
     """The plugins of one entry-point group.
@@ -46,7 +54,7 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """All names, sorted; loads nothing."""
-        return sorted({point.name for point in entry_points(group=self.group)} | set(self._added))
+        return sorted({point.name for point in _points(self.group, tuple(sys.path))} | set(self._added))
 
     def add(self, name: str, plugin: T) -> None:
         """Offer an entry in this process that no package registers, such as weights of the user's own.
@@ -62,7 +70,8 @@ class Registry(Generic[T]):
 
     def _point(self, name: str) -> EntryPoint:
         # A package may be found twice (installed, and in the working folder): then both say the same.
-        found = {point.value: point for point in entry_points(group=self.group, name=name)}
+        points = _points(self.group, tuple(sys.path))
+        found = {point.value: point for point in points if point.name == name}
         if not found:
             raise UsageError(f"Unknown {self.noun} {name!r}.{did_you_mean(name, self.names())}")
         if len(found) > 1:
