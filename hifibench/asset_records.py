@@ -17,6 +17,9 @@ class Licence:
     terms: str
     research_only: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.terms} (RESEARCH ONLY)" if self.research_only else self.terms
+
 
 @dataclass(frozen=True)
 class Website:
@@ -123,3 +126,8 @@ class Brought:
     licence: Licence
     registration: bool = False
     sha256: str = ""
+
+    @property
+    def where(self) -> str:
+        """Where to get it, and whether that takes a registration."""
+        return f"{self.origin} (registration)" if self.registration else self.origin

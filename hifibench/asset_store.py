@@ -142,8 +142,7 @@ class Store:
                     continue
                 asset = left.pop(member)
                 self._save(asset, stream, member, origin)
-                terms = f"{asset.licence.terms} (RESEARCH ONLY)" if asset.licence.research_only else asset.licence.terms
-                report.line(f"Fetched {asset.name}; licence: {terms}")
+                report.line(f"Fetched {asset.name}; licence: {asset.licence}")
                 if not left:
                     return
         raise SourceError(f"{origin.filename} has no member {', '.join(left)}")

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from hifibench import assets
-from hifibench.asset_records import Licence
 from hifibench.errors import MissingError, UsageError
 
 app = typer.Typer(help="Weights and data files: what is there, getting the rest, checking it.", no_args_is_help=True)
@@ -43,13 +42,11 @@ def list_assets() -> None:
     for asset in assets.catalogue().values():
         suites = [name for name, needed in needs.items() if asset.name in needed]
         needed_for = f"{', '.join(suites) or 'on request'}: {asset.role}"
-        table.add_row(asset.name, megabytes(asset.size), assets.state(asset.name), needed_for, _terms(asset.licence))
+        table.add_row(asset.name, megabytes(asset.size), assets.state(asset.name), needed_for, str(asset.licence))
     brought = Table("to bring", "state", "file", "what it is", "where to get it", "licence")
     for one in assets.brought().values():
-        origin = f"{one.origin} (registration)" if one.registration else one.origin
-        brought.add_row(
-            one.name, assets.state(one.name), " or ".join(one.filenames), one.network, origin, _terms(one.licence)
-        )
+        files = " or ".join(one.filenames)
+        brought.add_row(one.name, assets.state(one.name), files, one.network, one.where, str(one.licence))
     console = Console()
     for part in (table, brought):
         # Where no terminal sets the width, rows stay whole: nothing is to be cut from what a program reads.
@@ -57,10 +54,6 @@ def list_assets() -> None:
             console.width = console.measure(part, options=console.options.update_width(10_000)).maximum
         console.print(part)
     typer.echo(f"Cache: {assets.cache_root()}; what you bring goes to networks/NAME/FILE in it.")
-
-
-def _terms(licence: Licence) -> str:
-    return f"{licence.terms} (RESEARCH ONLY)" if licence.research_only else licence.terms
 
 
 @app.command()

@@ -18,6 +18,7 @@ from rich.table import Table
 from hifibench import registry, suite
 from hifibench.commands_train import trainable, trainer
 from hifibench.contracts import Crop, Swapper, SwapperPlugin
+from hifibench.data.ffpp_layout import ENVIRONMENT
 from hifibench.device import choose
 from hifibench.errors import HifibenchError, InterruptedRunError, UsageError
 from hifibench.needs import of_suite
@@ -71,7 +72,7 @@ def _of_ffpp(loaded: Suite, changes: Changes) -> FfppData:
         )
     if changes.ffpp is not None:
         # Released methods look for their videos in the same folder, also in processes that this one starts.
-        os.environ["HIFIBENCH_FFPP"] = str(changes.ffpp.expanduser().absolute())
+        os.environ[ENVIRONMENT] = str(changes.ffpp.expanduser().absolute())
     return loaded.data if changes.manifest is None else loaded.data.model_copy(update={"manifest": changes.manifest})
 
 

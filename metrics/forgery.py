@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hifibench.contracts import Metric
-from hifibench.errors import UsageError
 from hifibench.records import Observed
-from metrics.inputs import judge, output
+from metrics.inputs import gallery, judge, output
 
 GALLERY = "frames"
 """The original frames that swaps are held against: every one that was sampled."""
@@ -45,11 +44,7 @@ def forgery_auc(detector: str) -> Metric:
     judge("forgery_auc", "forgery detector", detector, lambda card: "fake" in card.outputs)
 
     def compute(observed: Observed) -> NDArray[np.float64]:
-        if GALLERY not in observed.galleries:
-            raise UsageError(
-                f"No gallery {GALLERY!r} was observed; there are: {', '.join(sorted(observed.galleries)) or 'none'}."
-            )
-        originals = observed.galleries[GALLERY]
+        originals = gallery(observed, GALLERY)
         real = output(originals.experts, detector, "fake", len(originals.image))[:, 0].astype(np.float64)
         swap = output(observed.swap, detector, "fake", len(observed.pairs))[:, 0].astype(np.float64)
         real = np.sort(real[np.isfinite(real)])

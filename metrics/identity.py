@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hifibench.contracts import Metric
 from hifibench.errors import UsageError
 from hifibench.records import Floats, Observed
+from metrics.inputs import gallery as observed_gallery
 from metrics.inputs import judge, one_of, output
 from metrics.retrieval import Similarity, retrieve
 
@@ -59,11 +60,7 @@ def id_retrieval(recogniser: str, gallery: str, top: str) -> Metric:
     one_of("id_retrieval", "number of nearest faces", top, TOPS)
 
     def compute(observed: Observed) -> NDArray[np.float64]:
-        if gallery not in observed.galleries:
-            raise UsageError(
-                f"No gallery {gallery!r} was observed; there are: {', '.join(sorted(observed.galleries)) or 'none'}."
-            )
-        people = observed.galleries[gallery]
+        people = observed_gallery(observed, gallery)
         swap = output(observed.swap, recogniser, "embedding", len(observed.pairs))
         known = output(people.experts, recogniser, "embedding", len(people.image))
         source_id = observed.pairs["source_id"].to_numpy().astype(str)

@@ -9,7 +9,7 @@ import numpy as np
 from hifibench import registry
 from hifibench.contracts import ExpertCard
 from hifibench.errors import HifibenchError, UsageError
-from hifibench.records import Floats
+from hifibench.records import Floats, Gallery, Observed
 
 
 def one_of(metric: str, noun: str, given: str, known: Iterable[str]) -> str:
@@ -78,6 +78,15 @@ def words(name: str) -> tuple[str, ...]:
     """The protocol in a metric's printed name: ``pose[mediapipe,yaw]`` -> ``('mediapipe', 'yaw')``."""
     inside = name.partition("[")[2].rstrip("]")
     return tuple(word.strip() for word in inside.split(",") if word.strip())
+
+
+def gallery(observed: Observed, name: str) -> Gallery:
+    """A gallery of that name; raises `UsageError` where it was not observed."""
+    if name not in observed.galleries:
+        raise UsageError(
+            f"No gallery {name!r} was observed; there are: {', '.join(sorted(observed.galleries)) or 'none'}."
+        )
+    return observed.galleries[name]
 
 
 def output(seen: Mapping[str, Mapping[str, Floats]], expert: str, name: str, rows: int) -> Floats:

@@ -83,14 +83,12 @@ class BroughtStore:
 
     def _row(self, name: str) -> tuple[str, ...]:
         one = self.known[name]
-        origin = f"{one.origin} (registration)" if one.registration else one.origin
         wanted = " or ".join(one.filenames)
         if self.state(name) is State.CORRUPT:
             wanted += f" of SHA-256 {one.sha256}; the one that is there is another"
         elif found := self._instead(name):
             wanted += f"; {found}"
-        terms = f"{one.licence.terms} (RESEARCH ONLY)" if one.licence.research_only else one.licence.terms
-        return one.network, wanted, origin, terms, str(self.folder(name) / one.filenames[0])
+        return one.network, wanted, one.where, str(one.licence), str(self.folder(name) / one.filenames[0])
 
     def _instead(self, name: str) -> str:
         """What else lies where the file should, in words; empty where nothing does."""

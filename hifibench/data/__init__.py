@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hifibench.data.ffpp_work import Stage, quiet
 from hifibench.errors import UsageError
 from hifibench.records import Frame, ImageRef, Manifest
+from hifibench.stage import Stage, quiet
 from hifibench.suite import Data, FfppData, FileData
 
 Loader = Callable[[ImageRef], Frame]

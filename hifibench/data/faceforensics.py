@@ -25,9 +25,10 @@ from hifibench.data.ffpp_layout import VideoPair
 from hifibench.data.ffpp_pairs import Planner, Taken, release_frames
 from hifibench.data.ffpp_problems import Problem, tell
 from hifibench.data.ffpp_record import Record
-from hifibench.data.ffpp_work import Stage, each, quiet
+from hifibench.data.ffpp_work import each
 from hifibench.errors import MissingError, UsageError
 from hifibench.records import ImageRef, Manifest, Pair
+from hifibench.stage import Stage, quiet
 from hifibench.suite import FfppData
 
 _BLOCK = 32

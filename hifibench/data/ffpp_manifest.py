@@ -9,10 +9,11 @@ from typing import Any
 
 from hifibench.data import ffpp_layout
 from hifibench.data.ffpp_record import Record
-from hifibench.data.ffpp_work import Stage, each, quiet
+from hifibench.data.ffpp_work import each
 from hifibench.data.video import DamagedError
 from hifibench.errors import MissingError, UsageError
 from hifibench.records import Manifest, Pair
+from hifibench.stage import Stage, quiet
 
 _TOLD = 5
 _AGAIN = (

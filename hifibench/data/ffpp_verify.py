@@ -15,9 +15,10 @@ from hifibench.data import ffpp_splits
 from hifibench.data.ffpp_layout import Name, VideoPair
 from hifibench.data.ffpp_problems import Problem
 from hifibench.data.ffpp_record import Record, VideoFacts
-from hifibench.data.ffpp_work import Stage, each, quiet
+from hifibench.data.ffpp_work import each
 from hifibench.data.video import DamagedError
 from hifibench.errors import MissingError, UsageError
+from hifibench.stage import Stage, quiet
 
 
 class Folder(NamedTuple):

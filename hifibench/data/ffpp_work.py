@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
-
-Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""How long work tells how far it is: `hifibench.pipeline.progress.Reporter.stage`."""
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _THREADS = 8
 """At most: beyond that a disk is no quicker."""
-
-
-@contextmanager
-def quiet(name: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A `Stage` that tells nothing."""
-    yield lambda steps: None
 
 
 def each(function: Callable[[T], R], items: Iterable[T]) -> list[R]:

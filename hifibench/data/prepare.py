@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -20,18 +20,12 @@ from hifibench.data.originals import Person, Source
 from hifibench.data.prepare_report import Report, summarise
 from hifibench.data.prepared_store import PreparedStore
 from hifibench.errors import MissingError, UsageError
-
-Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""Name and number of images -> a block that is told of every few images done; `hifibench.pipeline.progress` has one."""
+from hifibench.stage import Stage, quiet
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def _silent(name: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda steps: None)
-
-
-def prepare(source: Source, cropping: Cropping, out: Path, *, workers: int = 1, stage: Stage = _silent) -> Report:
+def prepare(source: Source, cropping: Cropping, out: Path, *, workers: int = 1, stage: Stage = quiet) -> Report:
     """Prepare all faces of a source, or go on where a stopped run ended.
 
     A set can be extended: the same settings with more people, more views or more images in a folder keep the people

@@ -45,12 +45,14 @@ class Look:
             ``None`` on original images: the largest, most central face is observed.
         target: on swapped frames, the target's frame, for comparisons.
         target_seen: what the experts saw in that target frame.
+        name: of an original image, for `Observer.crowded`.
     """
 
     frame: Frame
     like: Face | None = None
     target: Frame | None = None
     target_seen: Mapping[str, Mapping[str, Floats]] | None = None
+    name: str = ""
 
 
 def face_of(seen: Mapping[str, Mapping[str, Floats]]) -> Face | None:
@@ -123,6 +125,8 @@ class Observer:
         self._cache = Cache()
         self._workers = workers or default_workers()
         self._crowded: set[str] = set()
+        self.crowded: list[str] = []
+        """Names of looked-at images that show a second face that may be meant as well, unless it was known before."""
 
     def _expert(self, name: str) -> Expert | PairExpert:
         with self._loading:
@@ -171,14 +175,12 @@ class Observer:
 
         return face_of({DETECTOR: self._cache.get(Detector.card, key, detect)})
 
-    def crowded(self, frame: Frame) -> bool:
-        """Whether a frame that this observer was the first to look at shows a second face that may be meant as well."""
-        return _key(content_hash(frame), b"") in self._crowded
-
     def look(self, item: Look) -> Seen:
         """All that the detector and the experts see in one image."""
         content = content_hash(item.frame)
         face = self.find(item.frame, item.like, content)
+        if item.name and _key(content, b"") in self._crowded:
+            self.crowded.append(item.name)
         seen: Seen = {DETECTOR: face_outputs(face)}
         if face is None:
             return seen

@@ -13,12 +13,12 @@ from typing import Any
 
 import hifibench
 from hifibench import assets, data
-from hifibench.data.ffpp_work import Stage, quiet
 from hifibench.errors import UsageError
 from hifibench.files import atomic_path, atomic_write
 from hifibench.needs import of_suite
 from hifibench.pipeline.store import RunFolder, read_json, sweep, write_json, write_once
 from hifibench.records import Manifest
+from hifibench.stage import Stage, quiet
 from hifibench.suite import Suite
 from hifibench.version import commit
 

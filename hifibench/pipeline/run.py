@@ -181,20 +181,16 @@ class Stages:
     def images(self) -> None:
         """Get this share's images and observe them."""
         todo = self._owned(self._manifest.images, lambda chunk: self._observed("images", chunk))
-        crowded: list[str] = []
         with self._reporter.stage("images", sum(len(part) for _, part in todo)) as advance:
             for chunk, part in todo:
 
                 def look(ref: ImageRef) -> Seen:
-                    frame = self._load(ref)
-                    seen = self._observer.look(Look(frame))
-                    if self._observer.crowded(frame):
-                        crowded.append(ref.image)
+                    seen = self._observer.look(Look(self._load(ref), name=ref.image))
                     advance()
                     return seen
 
                 self._store("images", chunk, self._mark("images", chunk), self._observer.map(look, part))
-        if crowded:
+        if crowded := self._observer.crowded:
             more = f" and {len(crowded) - TOLD} more" if len(crowded) > TOLD else ""
             _log.warning(
                 "several faces of about one size in %d images: %s%s; the largest, most central one is taken in each",
