@@ -57,3 +57,8 @@ class GateError(HifibenchError):
     """A check that the user asked for has failed (exit code 1)."""
 
     exit_code = 1
+
+
+def first_line(error: Exception) -> str:
+    """What an error of somebody else's says first, or its type where it says nothing: for messages of ours."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

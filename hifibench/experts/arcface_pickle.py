@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from hifibench.errors import UsageError
 from hifibench.experts import checkpoint
+from hifibench.experts.frozen import Frozen
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """How SimSwap brings RGB in [0, 1] to what the network sees: those of ImageNet."""
@@ -70,7 +71,7 @@ class _Block(nn.Module):
         return activated
 
 
-class ArcFaceResNet(nn.Module):
+class ArcFaceResNet(Frozen):
     """The network, with fresh weights, in evaluation mode for good.
 
     Args:
@@ -112,11 +113,6 @@ class ArcFaceResNet(nn.Module):
         with torch.autocast(crops.device.type, enabled=False):
             embeddings: Tensor = self.bn3(self.fc(x.float()))
         return embeddings
-
-    def train(self, mode: bool = True) -> ArcFaceResNet:
-        """Stays in evaluation mode: the network is frozen, whatever it is a part of."""
-        del mode
-        return super().train(False)
 
 
 def load(file: Path) -> ArcFaceResNet:

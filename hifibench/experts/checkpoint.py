@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from hifibench.errors import MissingError, UsageError
+from hifibench.errors import MissingError, UsageError, first_line
 
 _NetworkT = TypeVar("_NetworkT", bound=nn.Module)
 _MORE = 3
@@ -49,7 +49,7 @@ def read(file: Path, wanted: str, stand_ins: Sequence[type] = ()) -> Any:
                 f"{file} asks for {asked[1]}; expected {wanted}. It was not opened, since such a file can run any code."
             ) from error
         # Of what unpickling says the first line advises to switch this very check off.
-        said = type(error).__name__ if isinstance(error, pickle.UnpicklingError) else _first_line(error)
+        said = type(error).__name__ if isinstance(error, pickle.UnpicklingError) else first_line(error)
         raise UsageError(
             f"{file} is no whole PyTorch checkpoint of tensors and plain containers ({said}). Give {wanted}."
         ) from error
@@ -110,7 +110,3 @@ def fill(network: _NetworkT, weights: Mapping[str, Tensor], file: Path, wanted: 
     own = {name: (weights[name].to(value.dtype).contiguous()) for name, value in expected.items()}
     network.load_state_dict(own, assign=True)
     return network.requires_grad_(False).eval()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

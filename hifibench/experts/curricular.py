@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from hifibench.errors import UsageError
 from hifibench.experts import checkpoint
+from hifibench.experts.frozen import Frozen
 
 BLOCKS = {50: (3, 4, 14, 3), 101: (3, 13, 30, 3), 152: (3, 8, 36, 3)}
 """Layers -> residual blocks of the four stages."""
@@ -48,7 +49,7 @@ class Block(nn.Module):
         return summed
 
 
-class CurricularFace(nn.Module):
+class CurricularFace(Frozen):
     """The network, with fresh weights, in evaluation mode for good.
 
     Args:
@@ -91,11 +92,6 @@ class CurricularFace(nn.Module):
         with torch.autocast(crops.device.type, enabled=False):
             embeddings: Tensor = self.output_layer(x.float())
         return embeddings
-
-    def train(self, mode: bool = True) -> CurricularFace:
-        """Stays in evaluation mode: the network is frozen, whatever it is a part of."""
-        del mode
-        return super().train(False)
 
 
 def load(file: Path, layers: int = 101) -> CurricularFace:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from hifibench.contracts import Crop
 from hifibench.errors import MissingError, UsageError
 from hifibench.experts import checkpoint as reader
+from hifibench.experts.frozen import Frozen
 
 CROP = Crop("deep3d", 224)
 """What the network sees: RGB in [0, 1], not standardised."""
@@ -49,7 +50,7 @@ class Deng(NamedTuple):
     translation: Tensor
 
 
-class Deep3dNetwork(nn.Module):
+class Deep3dNetwork(Frozen):
     """The network, frozen and in evaluation mode for good, differentiable with respect to the crops.
 
     Args:
@@ -80,11 +81,6 @@ class Deep3dNetwork(nn.Module):
             of_heads = [head(features.float()).flatten(1) for head in self.final_layers]
         identity, expression, texture, angles, light, *shifts = of_heads
         return Deng(identity, expression, texture, angles, light, torch.cat(shifts, dim=1))
-
-    def train(self, mode: bool = True) -> Deep3dNetwork:
-        """Stays in evaluation mode: the network is frozen, whatever it is a part of."""
-        del mode
-        return super().train(False)
 
 
 def _resnet50() -> nn.Module:

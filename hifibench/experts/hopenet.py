@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from hifibench.experts import checkpoint
+from hifibench.experts.frozen import Frozen
 from hifibench.experts.timm_trunks import standardised, trunk
 
 BINS, BIN_DEG, FIRST_DEG = 66, 3, -99
@@ -28,7 +29,7 @@ _HEADS = ("fc_yaw", "fc_pitch", "fc_roll")
 _LEFTOVER = "fc_finetune."
 
 
-class Hopenet(nn.Module):
+class Hopenet(Frozen):
     """The network, with fresh weights, in evaluation mode for good.
 
     Raises:
@@ -50,11 +51,6 @@ class Hopenet(nn.Module):
             for head in (self.fc_yaw, self.fc_pitch, self.fc_roll)
         )
         return torch.stack([-yaw, pitch, roll], dim=1)
-
-    def train(self, mode: bool = True) -> Hopenet:
-        """Stays in evaluation mode: the network is frozen, whatever it is a part of."""
-        del mode
-        return super().train(False)
 
 
 def load(file: Path) -> Hopenet:

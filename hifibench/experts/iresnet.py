@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from hifibench.errors import UsageError
 from hifibench.experts import checkpoint
+from hifibench.experts.frozen import Frozen
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3)}
 """Layers -> residual blocks of the four stages."""
@@ -46,7 +47,7 @@ class Block(nn.Module):
         return summed
 
 
-class IResNet(nn.Module):
+class IResNet(Frozen):
     """The network, with fresh weights, in evaluation mode for good.
 
     Args:
@@ -86,11 +87,6 @@ class IResNet(nn.Module):
         with torch.autocast(crops.device.type, enabled=False):
             embeddings: Tensor = self.features(self.fc(x.float()))
         return embeddings
-
-    def train(self, mode: bool = True) -> IResNet:
-        """Stays in evaluation mode: the network is frozen, whatever it is a part of."""
-        del mode
-        return super().train(False)
 
 
 def load(file: Path, layers: int = 100) -> IResNet:

@@ -16,12 +16,13 @@ from onnx import GraphProto, NodeProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from hifibench.errors import UsageError
+from hifibench.experts.frozen import Frozen
 
 Attributes = dict[str, Any]
 Operation = Callable[..., Any]
 
 
-class OnnxGraph(nn.Module):
+class OnnxGraph(Frozen):
     """A feed-forward ONNX graph with one input and one output.
 
     Weights are parameters that ask for no gradient; batch normalisation always uses its running statistics, also
@@ -88,11 +89,6 @@ class OnnxGraph(nn.Module):
             values[output] = operation(*(values[key] for key in inputs))
         result: Tensor = values[self._output]
         return result
-
-    def train(self, mode: bool = True) -> OnnxGraph:
-        """Stays in evaluation mode: the network is frozen, whatever it is a part of."""
-        del mode
-        return super().train(False)
 
 
 def _conv(attributes: Attributes) -> Operation:

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from hifibench.errors import MissingError, UsageError
 from hifibench.experts import checkpoint
+from hifibench.experts.frozen import Frozen
 
 FORMAT = "hifibench ringnet 1"
 """What the metadata of a converted file call it."""
@@ -96,7 +97,7 @@ class Unit(nn.Module):
         return short + branch
 
 
-class RingNet(nn.Module):
+class RingNet(Frozen):
     """The network, with fresh weights, in evaluation mode for good.
 
     Args:
@@ -144,11 +145,6 @@ class RingNet(nn.Module):
             theta = theta + self.fc3(functional.relu(self.fc2(functional.relu(self.fc1(state)))))
         camera, pose, shape, expression = torch.split(theta, list(SIZES), dim=1)
         return Flame(camera, pose, shape, expression)
-
-    def train(self, mode: bool = True) -> RingNet:
-        """Stays in evaluation mode: the network is frozen, whatever it is a part of."""
-        del mode
-        return super().train(False)
 
 
 def load(file: Path) -> RingNet:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hifibench.errors import MissingError, UsageError
+from hifibench.errors import MissingError, UsageError, first_line
 from hifibench.records import Floats
 
 _PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
@@ -50,7 +50,7 @@ class TfCheckpoint(NamedTuple):
             return np.asarray(self.reader.get_tensor(name)).astype(np.float32)
         except Exception as error:  # TensorFlow raises what its parts raise: no common base class but this
             raise UsageError(
-                f"{name} cannot be read from the checkpoint {self.prefix} ({_first_line(error)}). Get its files again."
+                f"{name} cannot be read from the checkpoint {self.prefix} ({first_line(error)}). Get its files again."
             ) from error
 
 
@@ -83,7 +83,7 @@ def read(checkpoint: Path) -> TfCheckpoint:
         shapes = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
     except Exception as error:  # as above
         raise UsageError(
-            f"{prefix} is no whole checkpoint of TensorFlow ({_first_line(error)}). Get its files again."
+            f"{prefix} is no whole checkpoint of TensorFlow ({first_line(error)}). Get its files again."
         ) from error
     kept = {name: shapes[name] for name in sorted(shapes) if not _OF_TRAINING.search(name)}
     return TfCheckpoint(prefix, kept, reader)
@@ -103,7 +103,3 @@ def _shards(prefix: Path) -> list[Path]:
     folder = prefix.parent
     names = re.compile(re.escape(prefix.name) + r"\.data-\d{5}-of-\d{5}")
     return sorted(file for file in folder.iterdir() if names.fullmatch(file.name)) if folder.is_dir() else []
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
