@@ -1,7 +1,7 @@
 """Reference rows: swappers that bound the scale of every metric without swapping anything.
 
 ``target-copy`` shows what a method gets for changing nothing, ``source-paste`` for the source's whole face without any
-fitting, ``re-encode`` for the noise of compression alone.
+fitting, ``re-encode`` for the noise of compression alone, and ``truth``, where it is known, for a perfect swap.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hifibench.contracts import Crop, Swapper, SwapperCard, SwapperPlugin
-from hifibench.records import Cost, Status, Swap
+from hifibench.contracts import Crop, ReleasedSwapper, Swapper, SwapperCard, SwapperPlugin
+from hifibench.records import Cost, Frame, ImageRef, Pair, Status, Swap, Swapped
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -130,3 +130,32 @@ re_encode = _plugin(
     ),
     _jpeg,
 )
+
+
+class Truth:
+    """The true swap of rendered heads; nothing is computed from the pictures, so nothing is timed."""
+
+    card = SwapperCard(
+        name="truth",
+        summary="Reference: the true swap, rendered",
+        source=Crop("frame"),
+        target=Crop("frame"),
+        kind="reference",
+        limits="Known of rendered heads alone: the source's shape and skin under the target's expression, pose, gaze, "
+        "light, hair, background and occluder.",
+    )
+
+    def find(self, pair: Pair, source: ImageRef, target: ImageRef, frame: Frame) -> Swapped:
+        """See `hifibench.contracts.ReleasedSwapper.find`."""
+        from hifibench.data import heads
+
+        if not all(ref.uri.startswith("head:") for ref in (source, target)):
+            return Swapped(None, Status.FILE_MISSING, "the true swap is known of rendered heads alone (suite 'truth')")
+        return Swapped(heads.load(heads.swapped(source.uri, target.uri)), Status.OK)
+
+
+def _truth(device: str) -> ReleasedSwapper:
+    return Truth()
+
+
+truth = SwapperPlugin(card=Truth.card, load=_truth)

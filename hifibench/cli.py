@@ -46,6 +46,7 @@ class Listing(StrEnum):
     presets = "presets"
     metrics = "metrics"
     experts = "experts"
+    splits = "splits"
     kinds = "kinds"
 
 
@@ -54,6 +55,13 @@ class Estimators(StrEnum):
 
     paper = "paper"
     embedded = "embedded"
+
+
+class TrainedWith(StrEnum):
+    """What is done with scores by a network that took part in the method's training."""
+
+    refuse = "refuse"
+    mark = "mark"
 
 
 def _version(wanted: bool) -> None:
@@ -86,6 +94,13 @@ def run(
         Estimators, typer.Option(help="The paper's networks, which you bring, or those that come with the harness.")
     ] = Estimators.paper,
     methods: Annotated[str | None, typer.Option(help="Methods, comma-separated, instead of the suite's.")] = None,
+    detector: Annotated[
+        list[str] | None,
+        typer.Option(help="A forgery detector to score with besides, or trained-on-others; repeatable."),
+    ] = None,
+    trained_with: Annotated[
+        TrainedWith, typer.Option(help="Scores by a network that took part in the method's training.")
+    ] = TrainedWith.refuse,
     weights: Weights = None,
     add: Add = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N pairs.")] = None,
@@ -99,7 +114,7 @@ def run(
     """Run a suite: plan, swap, observe, score, report. Begun runs are finished, not begun anew."""
     from hifibench.commands import Changes, run_suite
 
-    changes = Changes(pairs, ffpp, manifest, estimators.value, methods)
+    changes = Changes(pairs, ffpp, manifest, estimators.value, methods, tuple(detector or ()), trained_with.value)
     run_suite(suite, out, changes, tuple(weights or ()), tuple(add or ()), limit, shard, seed, device, quiet)
 
 
@@ -192,7 +207,7 @@ def train(
 
 @app.command(name="list")
 def list_(what: Annotated[Listing, typer.Argument(help="What to list.")], add: Add = None) -> None:
-    """List what is installed, plugins included: suites, methods and their kinds, presets, metrics or experts."""
+    """List what is installed, plugins included: suites, methods and their kinds, presets, metrics, splits or experts."""
     from hifibench.commands import add_methods, show_list
 
     add_methods(tuple(add or ()))
@@ -205,6 +220,37 @@ def doctor() -> None:
     from hifibench.doctor import examine
 
     examine()
+
+
+@app.command()
+def calibrate(
+    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/calibrate.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N pairs.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses people, partners and bootstrap draws.")] = 0,
+    metrics: Annotated[str | None, typer.Option(help="Metrics, comma-separated, instead of the suite's.")] = None,
+    shard: Annotated[str, typer.Option(help="This process's share of the work, i/n.")] = "1/1",
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Tell of every metric what it says where the truth is known: floor, ceiling, dose-response, resolution."""
+    from hifibench.commands_calibrate import run_calibration
+
+    run_calibration(out, limit, seed, metrics, shard, device, quiet)
+
+
+@app.command()
+def robustness(
+    folder: Annotated[Path, typer.Argument(help="A finished run folder.")],
+    through: Annotated[
+        str, typer.Option(help="jpeg:QUALITY, h264:CRF, c23, c40; comma-separated.")
+    ] = "jpeg:75,c23,c40",
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Score the swaps of a finished run again after compression: which scores and rankings last."""
+    from hifibench.commands_robustness import robustness
+
+    robustness(folder, through, device, quiet)
 
 
 @app.command()

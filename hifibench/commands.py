@@ -36,6 +36,9 @@ class Changes:
         manifest: a manifest of it made before.
         estimators: the suite's own, or the embedded ones.
         methods: separated by commas.
+        detectors: of forgery, to score with besides.
+        trained_with: what is done with scores by experts that took part in a method's training; ``refuse`` leaves the
+            suite its way.
     """
 
     pairs: Path | None = None
@@ -43,6 +46,8 @@ class Changes:
     manifest: Path | None = None
     estimators: Literal["paper", "embedded"] = "paper"
     methods: str | None = None
+    detectors: tuple[str, ...] = ()
+    trained_with: Literal["refuse", "mark"] = "refuse"
 
 
 def load_suite(name: str, changes: Changes) -> Suite:
@@ -59,6 +64,13 @@ def load_suite(name: str, changes: Changes) -> Suite:
         if not chosen:
             raise UsageError("--methods is empty; name methods separated by commas.")
         update["methods"] = chosen
+    if changes.detectors:
+        scores = [
+            f"{base}[{name}]" for name in changes.detectors for base in ("forgery_auc", "forgery_ap", "forgery_eer")
+        ]
+        update["metrics"] = tuple(dict.fromkeys((*loaded.metrics, *scores)))
+    if changes.trained_with == "mark":
+        update["trained_with"] = "mark"
     changed = loaded.model_copy(update=update)
     changed.check()
     return changed
@@ -259,6 +271,7 @@ _LISTINGS: dict[str, tuple[tuple[str, ...], Callable[[], list[str]], Callable[[s
     "experts": (("expert", "role", "crop", "licence", "what it is"), registry.experts.names, _expert_row),
     "kinds": (("kind", "what it is"), registry.kinds.names, lambda name: (registry.kinds.get(name).summary,)),
     "metrics": (("metric", "what it is"), registry.metrics.names, _metric_row),
+    "splits": (("split", "what it is"), registry.splits.names, lambda name: (_first_line(registry.splits.get(name)),)),
 }
 
 

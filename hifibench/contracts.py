@@ -1,10 +1,11 @@
-"""The five things a plugin can be, and the card that travels with it.
+"""The six things a plugin can be, and the card that travels with it.
 
 A plugin registers an object under an entry-point group:
 
 * ``hifibench.swappers``: a `SwapperPlugin` (card, and how to load it on a device);
 * ``hifibench.experts``: an `ExpertPlugin`;
 * ``hifibench.metrics``: a function that takes the words between the brackets of a metric's name and returns a `Metric`;
+* ``hifibench.splits``: a function that takes the words between the brackets of a split's name and returns a `Split`;
 * ``hifibench.suites``: the path of a YAML file;
 * ``hifibench.kinds``: a `MethodKind`, which makes methods of the tables in a user's file (`hifibench.methods_file`).
 
@@ -101,15 +102,18 @@ class ExpertCard(_Hashed):
     Attributes:
         name: as it stands between the brackets of a metric.
         summary: one line for listings.
-        role: ``recognition``, ``landmarks``, ``reconstruction``, ``comparison``…
+        role: ``recognition``, ``landmarks``, ``reconstruction``…; ``comparison`` compares a swap with its target,
+            ``truth`` with the true swap (both are a `PairExpert`); ``facts`` hands on what is known of an image by its
+            making, and looks at nothing.
         crop: the face crop it looks at (``frame`` for comparisons).
         outputs: output name -> shape per image and unit, such as ``(512,) unit vector``.
         paper: citation.
         licence: of the weights.
         assets: names of the asset files it needs.
         similarity: for recognisers: ``cosine`` (higher is closer) or ``l2`` (lower is closer).
-        needs: for comparisons: experts whose view of the target is handed in.
+        needs: for comparisons: experts whose view of the target, or of the true swap, is handed in.
         limits: known errors and floors.
+        weights: SHA-256 of trained weights that come with the package and so are no asset; hexadecimal.
         version: raised by whoever changes what the code computes.
     """
 
@@ -124,6 +128,7 @@ class ExpertCard(_Hashed):
     similarity: Literal["cosine", "l2", ""] = ""
     needs: tuple[str, ...] = ()
     limits: str = ""
+    weights: str = ""
     version: int = 1
 
 
@@ -224,7 +229,10 @@ class Expert(Protocol):
 
 @runtime_checkable
 class PairExpert(Protocol):
-    """An observer of what changed between a target frame and its swap (background, occlusion)."""
+    """An observer of what lies between a swap and another frame of the same place.
+
+    That is its target, for the role ``comparison`` (background, occlusion), or the true swap, for the role ``truth``.
+    """
 
     @property
     def card(self) -> ExpertCard:
@@ -232,13 +240,14 @@ class PairExpert(Protocol):
         ...
 
     def compare(self, swap: Frame, target: Frame, seen: Mapping[str, Mapping[str, Floats]]) -> dict[str, Floats]:
-        """Compare one swapped frame with its target frame.
+        """Compare one swapped frame with its target frame, or with the true swap.
 
         Args:
             swap: ``(H, W, 3)`` uint8 RGB.
             target: ``(H, W, 3)`` uint8 RGB, same size.
-            seen: what the experts in ``card.needs`` saw in the *target*: expert -> output -> array without a batch
-                axis, and under ``matrix`` the ``(2, 3)`` frame-to-crop matrix.
+            seen: what the experts saw in ``target``: expert -> output -> array without a batch axis, and under
+                ``matrix`` the ``(2, 3)`` frame-to-crop matrix; of facts (`EXACT`) all that is known, maps included.
+                Only experts in ``card.needs`` may be read.
 
         Returns:
             The outputs the card names, without a batch axis; NaN where undefined.
@@ -289,8 +298,24 @@ class ExpertPlugin:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """A number that belongs to a set of swaps as a whole, such as an area under a curve or a distance of sets.
+
+    Attributes:
+        value: NaN where it is not defined.
+        draws: ``(d,)`` float64: the same number of d resamples, none where it has no interval. Draw k holds the same
+            videos for every method, so that draws of two methods may be paired.
+        reason: why it is not defined, in words.
+    """
+
+    value: float
+    draws: NDArray[np.float64]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Metric:
-    """A pure function from observations to one number per pair.
+    """A pure function from observations to one number per pair, or to one number for all.
 
     Attributes:
         name: printed name with its protocol, such as ``pose[mediapipe]``.
@@ -298,12 +323,16 @@ class Metric:
         unit: ``%``, ``deg``, empty for pure numbers.
         direction: whether a higher or a lower value is better.
         needs: experts whose observations it reads.
-        compute: observations -> ``(n,)`` float64, one value per pair, NaN where the pair could not be scored.
+        compute: observations -> ``(n,)`` float64, one value per pair, NaN where the pair could not be scored,
+            infinite where there is nothing to score, such as an occluder where none is. Where there is a ``whole``, it says what each pair contributes, in a unit of its own.
         worst: the worst value the metric can take, given to failed pairs in the worst-case column; ``None`` for
             an unbounded error: then the largest value of the run counts.
         decimals: digits after the point in tables.
         group: metrics of one group stand together in a table.
         rate: every pair's value is 0 or 100; such a share has an interval of its own where a bootstrap has none.
+        whole: (observations, seed, draws) -> the number of the table, where it is not the mean over pairs.
+        truth: it compares with the true swap, and so takes images whose true swap is known.
+        frames: consecutive frames of a clip that it takes; 1 where stills will do.
     """
 
     name: str
@@ -316,3 +345,26 @@ class Metric:
     decimals: int = 2
     group: str = ""
     rate: bool = False
+    whole: Callable[[Observed, int, int], Whole] | None = None
+    truth: bool = False
+    frames: int = 1
+
+
+@dataclass(frozen=True)
+class Split:
+    """A division of the pairs into easy and hard ones, the same for every method.
+
+    Attributes:
+        name: printed name with its protocol, such as ``yaw[mediapipe]``.
+        title: what a table calls it.
+        unit: of the quantity that divides, such as ``deg``; empty for pure numbers and labels.
+        needs: experts whose observations it reads.
+        labels: observations -> ``(n,)`` the part of each pair, and all parts in the order of a table. Only what
+            does not depend on the method may be read: pairs, sources and targets.
+    """
+
+    name: str
+    title: str
+    unit: str
+    needs: tuple[str, ...]
+    labels: Callable[[Observed], tuple[NDArray[np.str_], tuple[str, ...]]]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 Frame = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+
+EXACT = "exact"
+"""Under this name stands what is known of an image by its making, among what experts only see in it."""
 
 
 class Status(StrEnum):
@@ -74,6 +77,7 @@ class ImageRef:
         video: the clip the frame belongs to; a still is a video of its own. Intervals are clustered by it.
         frame: index within the video, from zero.
         content: SHA-256 of the file, image or video, for images of the user's own, empty for images made by seed.
+        labels: what is known of the image besides, such as ``{"occluder": "glasses"}``; splits read them.
     """
 
     image: str
@@ -82,15 +86,24 @@ class ImageRef:
     video: str
     frame: int = 0
     content: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One swap to make: the face of image ``source`` goes onto image ``target`` (both name an `ImageRef`)."""
+    """One swap to make: the face of image ``source`` goes onto image ``target``.
+
+    Attributes:
+        pair: unique within the manifest.
+        source: names the `ImageRef` that gives the face.
+        target: names the `ImageRef` that receives it.
+        truth: names the `ImageRef` of the true swap; empty where nobody knows it.
+    """
 
     pair: str
     source: str
     target: str
+    truth: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,7 +125,15 @@ class Manifest:
 
     def to_json(self) -> str:
         """The canonical text: same manifest, same bytes."""
-        return json.dumps(asdict(self), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+        raw = asdict(self)
+        # What is not known is not written, so that a manifest made before it could be known keeps its hash.
+        for row, unknown in (
+            *((image, "labels") for image in raw["images"]),
+            *((pair, "truth") for pair in raw["pairs"]),
+        ):
+            if not row[unknown]:
+                del row[unknown]
+        return json.dumps(raw, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
@@ -199,11 +220,13 @@ class Gallery:
         identity: ``(m,)`` the person in each image.
         image: ``(m,)`` the image's name.
         experts: expert -> output name -> array ``(m, …)``; rows of NaN where the expert saw nothing.
+        video: ``(m,)`` the video each image is of, the cluster of resampling; ``None``: each is one of its own.
     """
 
     identity: NDArray[np.str_]
     image: NDArray[np.str_]
     experts: Mapping[str, Mapping[str, Floats]]
+    video: NDArray[np.str_] | None = None
 
 
 @dataclass(frozen=True)
@@ -211,13 +234,17 @@ class Observed:
     """All that a metric may look at, for one method; ``n`` pairs, aligned row by row.
 
     Attributes:
-        pairs: one row per pair: ``pair, source, target, source_id, target_id, video`` (``video`` is the target's,
-            the cluster of the intervals).
+        pairs: one row per pair: ``pair, source, target, source_id, target_id, source_video, video, frame`` (``video`` and
+            ``frame`` are the target's; the video is the cluster of the intervals), and ``label:<name>`` for what the
+            targets are labelled with.
         swap: expert -> output name -> array ``(n, …)`` seen on the swapped frames; NaN rows where it failed. The face
             itself stands under ``detector``: ``box`` (n, 4), ``landmarks`` (n, 5, 2), ``score`` (n, 1).
         source: the same for the source images.
         target: the same for the target images.
         galleries: name -> `Gallery`.
+        truth: the same for the true swaps; empty where nobody knows them. What is known of an image by its making
+            stands under `EXACT`, here and in ``source`` and ``target``.
+        others: method -> what ``swap`` is for it, for the other methods of the run that compete.
     """
 
     pairs: pd.DataFrame
@@ -225,6 +252,8 @@ class Observed:
     source: Mapping[str, Mapping[str, Floats]]
     target: Mapping[str, Mapping[str, Floats]]
     galleries: Mapping[str, Gallery]
+    truth: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
+    others: Mapping[str, Mapping[str, Mapping[str, Floats]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -236,9 +265,10 @@ class Score:
         value: the mean over the pairs that could be scored, in the metric's unit; NaN if there were none.
         low: lower end of the 95 % interval (cluster bootstrap by video); NaN where it cannot be given.
         high: upper end of the same interval.
-        n: pairs asked for.
+        n: pairs asked for; those in which there is nothing to score are not.
         n_failed: pairs that could not be scored (no face, swapper failed).
         worst_case: the mean when every failed pair counts as the metric's worst value.
+        reason: why there is no value, where it is not that every pair failed.
     """
 
     metric: str
@@ -248,3 +278,4 @@ class Score:
     n: int
     n_failed: int
     worst_case: float
+    reason: str = ""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
@@ -14,12 +16,12 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Generic, TypeVar, cast
 
-from hifibench.contracts import ExpertPlugin, MethodKind, Metric, SwapperPlugin
+from hifibench.contracts import ExpertPlugin, MethodKind, Metric, Split, SwapperPlugin
 from hifibench.errors import MissingError, UsageError
 
 T = TypeVar("T")
 
-_METRIC = re.compile(r"^(?P<name>[\w-]+)(?:\[(?P<words>[^\[\]]*)\])?$")
+_NAME = re.compile(r"^(?P<name>[\w-]+)(?:\[(?P<words>[^\[\]]*)\])?$")
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
@@ -68,6 +70,17 @@ class Registry(Generic[T]):
             raise UsageError(f"{name!r} cannot name a {self.noun}: use letters, digits, '.', '_' and '-'.")
         self._added[name] = plugin
 
+    @contextmanager
+    def standing_in(self, plugins: Mapping[str, T]) -> Iterator[None]:
+        """Let other entries answer to names that may be taken, within the block."""
+        before = dict(self._added)
+        self._added.update(plugins)
+        try:
+            yield
+        finally:
+            self._added.clear()
+            self._added.update(before)
+
     def _point(self, name: str) -> EntryPoint:
         # A package may be found twice (installed, and in the working folder): then both say the same.
         points = _points(self.group, tuple(sys.path))
@@ -114,6 +127,7 @@ class Registry(Generic[T]):
 swappers: Registry[SwapperPlugin] = Registry("hifibench.swappers", "method", SwapperPlugin)
 experts: Registry[ExpertPlugin] = Registry("hifibench.experts", "expert", ExpertPlugin)
 metrics: Registry[object] = Registry("hifibench.metrics", "metric")
+splits: Registry[object] = Registry("hifibench.splits", "split")
 kinds: Registry[MethodKind] = Registry("hifibench.kinds", "kind of method", MethodKind)
 suites: Registry[Path] = Registry("hifibench.suites", "suite", Path)
 
@@ -125,17 +139,33 @@ def metric(name: str) -> Metric:
     Raises:
         UsageError: the name is malformed, unknown, or its words do not suit the metric.
     """
-    match = _METRIC.match(name)
+    return _made(metrics, name, Metric, "pose[mediapipe]")
+
+
+@cache
+def split(name: str) -> Split:
+    """The split of a printed name such as ``yaw[mediapipe]``.
+
+    Raises:
+        UsageError: the name is malformed, unknown, or its words do not suit the split.
+    """
+    return _made(splits, name, Split, "yaw[mediapipe]")
+
+
+def _made(registry: Registry[object], name: str, kind: type[T], example: str) -> T:
+    """What the factory registered under the name before the brackets makes of the words between them."""
+    match = _NAME.match(name)
+    noun = registry.noun
     if match is None:
-        raise UsageError(f"{name!r} is no metric name; expected the form 'pose[mediapipe]' or 'name[word,word]'.")
-    factory = metrics.get(match["name"])
+        raise UsageError(f"{name!r} is no {noun} name; expected the form {example!r} or 'name[word,word]'.")
+    factory = registry.get(match["name"])
     words = [word.strip() for word in (match["words"] or "").split(",") if word.strip()]
     if not callable(factory):
-        raise UsageError(f"The metric {match['name']!r} is no function that makes a metric.")
+        raise UsageError(f"The {noun} {match['name']!r} is no function that makes a {noun}.")
     try:
         made = factory(*words)
     except TypeError as error:
-        raise UsageError(f"The metric {name!r} cannot be made: {error}.") from error
-    if not isinstance(made, Metric):
-        raise UsageError(f"The metric {name!r} makes a {type(made).__name__}, expected a Metric.")
+        raise UsageError(f"The {noun} {name!r} cannot be made: {error}.") from error
+    if not isinstance(made, kind):
+        raise UsageError(f"The {noun} {name!r} makes a {type(made).__name__}, expected a {kind.__name__}.")
     return made

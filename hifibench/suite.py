@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from hifibench import registry
 from hifibench.errors import UsageError
+from hifibench.records import EXACT
 from hifibench.tables import Table, read
 
 
@@ -21,6 +22,27 @@ class PortraitData(Table):
     identities: int = Field(ge=2, description="people")
     views: int = Field(ge=1, description="sampled frames of each person, beside the photograph that gives the face")
     pairs: int = Field(ge=1, description="swaps to make")
+
+
+class HeadData(Table):
+    """Rendered heads, of which all is known, the true swap included (`hifibench.data.heads`).
+
+    Attributes:
+        split: whose people and shots.
+        identities: people.
+        shots: sampled pictures of each person, beside the one that gives the face; with ``frames``, clips.
+        pairs: swaps to make; with ``frames``, clips to swap.
+        frames: of a clip; 1 for stills.
+    """
+
+    kind: Literal["heads"]
+    split: Literal["train", "validation", "test"] = "test"
+    identities: int = Field(ge=2, description="people")
+    shots: int = Field(
+        default=1, ge=1, description="pictures or clips of each person, beside the one that gives the face"
+    )
+    pairs: int = Field(ge=1, description="swaps to make; clips where there are several frames")
+    frames: int = Field(default=1, ge=1, description="frames of each clip")
 
 
 class FileData(Table):
@@ -66,7 +88,7 @@ class FfppData(Table):
         return self
 
 
-Data = PortraitData | FileData | FfppData
+Data = PortraitData | HeadData | FileData | FfppData
 """What a suite may run on."""
 
 
@@ -85,7 +107,13 @@ class Suite(Table):
     data: Annotated[Data, Field(discriminator="kind")]
     methods: tuple[str, ...] = Field(min_length=1)
     metrics: tuple[str, ...] = Field(min_length=1)
+    splits: tuple[str, ...] = Field(
+        default=(), description="parts of the pairs, hard and easy ones, to score apart too"
+    )
     draws: int = Field(default=1000, ge=100, description="draws of the cluster bootstrap")
+    trained_with: Literal["refuse", "mark"] = Field(
+        default="refuse", description="what is done with a score by an expert that took part in the method's training"
+    )
     embedded: Others | None = Field(
         default=None, description="what judges in place of networks that only the user can bring"
     )
@@ -104,24 +132,41 @@ class Suite(Table):
         return self.model_copy(update={**changes, **named})
 
     def experts(self) -> tuple[str, ...]:
-        """All experts that the metrics read, those that a comparison needs included, in a fixed order."""
+        """All experts that metrics and splits read, those that a comparison needs included, in a fixed order."""
         wanted: list[str] = []
-        for name in self.metrics:
-            for expert in registry.metric(name).needs:
-                wanted.extend((*registry.experts.get(expert).card.needs, expert))
+        needs = [registry.metric(name).needs for name in self.metrics]
+        needs += [registry.split(name).needs for name in self.splits]
+        for expert in (expert for experts in needs for expert in experts):
+            wanted.extend((*registry.experts.get(expert).card.needs, expert))
         return tuple(dict.fromkeys(wanted))
 
     def check(self) -> None:
         """Raise `UsageError` where a method, metric or expert is unknown or named twice; loads no network."""
         # As the metrics print their names: 'pose[mediapipe]' and 'pose[ mediapipe ]' are one.
         printed = tuple(registry.metric(name).name for name in self.metrics)
-        for noun, names in (("method", self.methods), ("metric", printed)):
+        parts = tuple(registry.split(name).name for name in self.splits)
+        for noun, names in (("method", self.methods), ("metric", printed), ("split", parts)):
             doubles = sorted({name for name in names if names.count(name) > 1})
             if doubles:
                 raise UsageError(f"The {noun} {doubles[0]!r} is named twice; name it once.")
         for method in self.methods:
             registry.swappers.get(method)
         self.experts()
+        blind = [name for name in printed if registry.metric(name).truth or EXACT in registry.metric(name).needs]
+        blind += [name for name in parts if EXACT in registry.split(name).needs]
+        if blind and not isinstance(self.data, HeadData):
+            raise UsageError(
+                f"{blind[0]} takes what is known of rendered heads alone; the images are of the kind "
+                f"{self.data.kind!r}. Leave it out, or run it on heads, as the suite 'truth' does."
+            )
+        # Photographs may be frames of a film; whether they are, the metric will see.
+        film = self.data.frames if isinstance(self.data, HeadData) else None if isinstance(self.data, FileData) else 1
+        for name in printed:
+            if film is not None and registry.metric(name).frames > film:
+                raise UsageError(
+                    f"{name} takes clips of {registry.metric(name).frames} consecutive frames, and the images of this "
+                    "suite are none. Leave it out, or run a suite of clips, as 'truth-video' is."
+                )
 
 
 def parse(text: str, origin: str) -> Suite:

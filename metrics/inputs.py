@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hifibench import registry
 from hifibench.contracts import ExpertCard
@@ -35,7 +36,7 @@ def one_of(metric: str, noun: str, given: str, known: Iterable[str]) -> str:
     return given
 
 
-def judge(metric: str, noun: str, given: str, fits: Callable[[ExpertCard], object]) -> ExpertCard:
+def judge(metric: str, noun: str, given: str, fits: Callable[[ExpertCard], object], facts: bool = False) -> ExpertCard:
     """The card of the expert ``given``, if it can judge what the metric measures; a third party's is as good as ours.
 
     Args:
@@ -43,6 +44,7 @@ def judge(metric: str, noun: str, given: str, fits: Callable[[ExpertCard], objec
         noun: what such an expert is called, such as ``pose estimator``.
         given: the word between the brackets.
         fits: whether an expert of that card can.
+        facts: whether what is known of an image by its making will do, which nobody knows of a swap.
 
     Raises:
         UsageError: no expert has that name, or it cannot.
@@ -51,9 +53,13 @@ def judge(metric: str, noun: str, given: str, fits: Callable[[ExpertCard], objec
         >>> judge("pose", "pose estimator", "mediapipe", lambda card: "pose_deg" in card.outputs).role
         'landmarks'
     """
-    if given in registry.experts.names() and fits(card := registry.experts.get(given).card):
+
+    def can(card: ExpertCard) -> bool:
+        return bool(fits(card)) and (facts or card.role != "facts")
+
+    if given in registry.experts.names() and can(card := registry.experts.get(given).card):
         return card
-    return _refuse(metric, noun, given, fits)
+    return _refuse(metric, noun, given, can)
 
 
 def _refuse(metric: str, noun: str, given: str, fits: Callable[[ExpertCard], object]) -> ExpertCard:
@@ -78,6 +84,12 @@ def words(name: str) -> tuple[str, ...]:
     """The protocol in a metric's printed name: ``pose[mediapipe,yaw]`` -> ``('mediapipe', 'yaw')``."""
     inside = name.partition("[")[2].rstrip("]")
     return tuple(word.strip() for word in inside.split(",") if word.strip())
+
+
+def source_of_clip(observed: Observed) -> NDArray[np.str_]:
+    """``(n,)`` what gave the face, by its video where that is known: with the target's video it names a clip."""
+    column = "source_video" if "source_video" in observed.pairs else "source"
+    return observed.pairs[column].to_numpy().astype(str)
 
 
 def gallery(observed: Observed, name: str) -> Gallery:

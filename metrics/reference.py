@@ -24,6 +24,11 @@ CEILING = 80.0
 ROUNDING = 1e-6
 """How far a similarity of an image to itself may stay below 1."""
 
+UNTOUCHED = 10.0
+"""Percentage points from chance (50) within which a detector's area may lie for pictures that nobody swapped."""
+FOUND = 80.0
+"""% of originals below a pasted face that a detector must reach, to be of use in ranking methods."""
+
 _EXAMPLES = 3
 """Figures that a check names where all is well; where not, it names all that are wrong."""
 
@@ -101,6 +106,19 @@ def check_order(scores: Scores, metrics: Sequence[Metric], galleries: Mapping[st
             takes=f"the rows {TARGET_COPY}, {RE_ENCODE} and {SOURCE_PASTE}, and pose or expression",
             otherwise="JPEG weighs more than another face: the estimator is too noisy to compare methods",
         ),
+        _check(
+            f"forgery detectors at chance on the target rows (50 % within {UNTOUCHED:.0f})",
+            _detectors_overlook_compression(scores, metrics),
+            takes=f"{TARGET_COPY} or {RE_ENCODE}, and forgery_auc",
+            otherwise="A picture that nobody swapped is told from the originals: the detector finds compression, not "
+            "forgery",
+        ),
+        _check(
+            f"forgery detectors find source-paste (at least {FOUND:.0f} %)",
+            _detectors_find_a_paste(scores, metrics),
+            takes=f"the row {SOURCE_PASTE} and forgery_auc",
+            otherwise="The detector overlooks a face that is pasted on flat, so it cannot rank methods",
+        ),
     ]
 
 
@@ -167,6 +185,18 @@ def _re_encode_lies_between(scores: Scores, metrics: Sequence[Metric]) -> Iterat
         if low and high:
             said = f"{_said(metric, score)} between {low[0]:.3g} and {high[0]:.3g}"
             yield low[0] <= score.value <= high[0], said
+
+
+def _detectors_overlook_compression(scores: Scores, metrics: Sequence[Metric]) -> Iterator[Finding]:
+    for method in (TARGET_COPY, RE_ENCODE):
+        for metric, score in _scored(scores, method, metrics, ("forgery_auc",)):
+            near = score.low <= 50.0 + UNTOUCHED and score.high >= 50.0 - UNTOUCHED
+            yield near, f"{method} {_said(metric, score)}"
+
+
+def _detectors_find_a_paste(scores: Scores, metrics: Sequence[Metric]) -> Iterator[Finding]:
+    for metric, score in _scored(scores, SOURCE_PASTE, metrics, ("forgery_auc",)):
+        yield score.high >= FOUND, _said(metric, score)
 
 
 def _scored(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hifibench.contracts import Metric
 from hifibench.records import Score
-from metrics.statistics import Interval, cluster_bootstrap, mean, paired_difference, wilson
+from metrics.statistics import Interval, cluster_bootstrap, mean, paired_differences, wilson
 
 
 def summarise(
@@ -26,7 +26,8 @@ def summarise(
 
     Args:
         metric: the metric that gave the values.
-        values: ``(n,)`` one value per pair, NaN where the pair could not be scored.
+        values: ``(n,)`` one value per pair, NaN where the pair could not be scored; infinite where there was nothing to
+            score, such pairs count nowhere.
         clusters: ``(n,)`` the video of each pair.
         seed: of the bootstrap.
         draws: of the bootstrap.
@@ -105,7 +106,8 @@ def _rate_interval(values: NDArray[np.float64], clusters: NDArray[Any], bootstra
 
 def _score(metric: Metric, values: NDArray[np.float64], low: float, high: float, worst: float) -> Score:
     scored = values[np.isfinite(values)]
-    n, n_failed = len(values), len(values) - len(scored)
+    n_failed = int(np.isnan(values).sum())
+    n = len(scored) + n_failed
     value = worst_case = mean(values)
     if n_failed:
         worst_case = fsum([*scored.tolist(), *[worst] * n_failed]) / n
@@ -134,10 +136,40 @@ def leader(
         Its name; ``None`` if there is none, or nobody to compare it with.
     """
     scored = [name for name, row in rows.items() if np.isfinite(row).any()]
+    if len(scored) < 2:
+        return None
+    table = np.stack([np.where(np.isfinite(rows[name]), rows[name], nan) for name in scored], axis=1)
+    found = paired_differences(table, clusters, seed=seed, draws=draws)
+    beats = found.low > 0 if direction == "up" else found.high < 0
+    leaders = [name for name, row in zip(scored, beats, strict=True) if row.sum() == len(scored) - 1]
+    return leaders[0] if leaders else None
+
+
+def leader_of_draws(
+    draws: Mapping[str, NDArray[np.float64]], direction: Literal["up", "down"], level: float = 0.95
+) -> str | None:
+    """`leader` for numbers that belong to a set of swaps as a whole: of paired draws instead of pairs.
+
+    Args:
+        draws: method -> ``(d,)`` its number over the same d resamples; none where it has no interval.
+        direction: whether higher or lower is better.
+        level: of the intervals.
+
+    Returns:
+        Its name; ``None`` if there is none, nobody to compare it with, or no draws.
+
+    Example:
+        >>> leader_of_draws({"a": np.array([1.0, 2, 3]), "b": np.array([2.0, 3, 4])}, "down")
+        'a'
+    """
+    scored = {name: row for name, row in draws.items() if np.isfinite(row).any()}
 
     def beats(one: str, other: str) -> bool:
-        _, low, high = paired_difference(rows[one], rows[other], clusters, seed=seed, draws=draws)
-        return low > 0 if direction == "up" else high < 0
+        if draws[one].shape != draws[other].shape:
+            return False
+        difference = draws[one] - draws[other]
+        low, high = np.nanquantile(difference, [(1 - level) / 2, (1 + level) / 2])
+        return bool(low > 0 if direction == "up" else high < 0)
 
     leaders = [one for one in scored if all(beats(one, other) for other in scored if other != one)]
     return leaders[0] if len(scored) > 1 and leaders else None

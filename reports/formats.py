@@ -7,7 +7,7 @@ import io
 import re
 
 from reports.records import Run
-from reports.tables import MISSING, Cell, Column, Row, Table
+from reports.tables import MISSING, Cell, Column, Lead, Row, Table
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _LATEX = {
@@ -35,6 +35,8 @@ _LATEX = {
     "‡": r"\ddag{}",
     "≈": r"$\approx$",
     "≠": r"$\neq$",
+    "§": r"\S{}",
+    "ρ": r"$\rho$",
     MISSING: "---",
 }
 
@@ -46,37 +48,35 @@ CSV_FIELDS = (
 
 
 def markdown(table: Table) -> str:
-    """GitHub-flavoured Markdown: the key table with a row per method, then a row per metric, then the footnotes."""
+    """GitHub-flavoured Markdown: tables with a row per method, then a row per metric, then the footnotes."""
     lines = [f"# {markdown_escape(table.caption)}", ""]
     lines += [f"> **{markdown_escape(note.text)}**\n" for note in table.notes if note.alarm]
-    lines.append(markdown_row(["method", *(markdown_heading(column) for column in table.key)]))
-    lines.append(markdown_row([":--", *("--:" for _ in table.key)]))
-    lines += [
-        markdown_row([_md_name(row), *(_md_cell(table.cell(row, column)) for column in table.key)])
-        for row in table.rows
-    ]
+    for index, lead in enumerate(table.leads):
+        lines += ["", f"## {markdown_escape(lead.title)}", ""] if index else []
+        lines.append(markdown_row(["method", *(markdown_heading(column) for column in lead.columns)]))
+        lines.append(markdown_row([":--", *("--:" for _ in lead.columns)]))
+        lines += [
+            markdown_row([_md_name(row), *(_md_cell(table.cell(row, column)) for column in lead.columns)])
+            for row in table.rows
+        ]
     for section in table.sections:
         lines += ["", f"## {markdown_escape(section.title.capitalize())}", ""]
         lines.append(markdown_row(["measured", *(_md_name(row) for row in table.rows)]))
         lines.append(markdown_row([":--", *("--:" for _ in table.rows)]))
         for column in section.columns:
             cells = [_md_cell(table.cell(row, column)) for row in table.rows]
-            lines.append(markdown_row([markdown_heading(column), *cells]))
+            known = f" ({markdown_escape(column.calibration)})" if column.calibration else ""
+            lines.append(markdown_row([markdown_heading(column) + known, *cells]))
     lines.append("")
     lines += [f"- {markdown_escape(note.text)}" for note in table.notes if not note.alarm]
     return "\n".join(lines) + "\n"
 
 
 def latex(table: Table) -> str:
-    r"""Two ``table*`` environments that need the package ``booktabs``: the key table, and all metrics."""
+    r"""``table*`` environments that need the package ``booktabs``: the tables that lead, and all metrics."""
     notes = " ".join(
         rf"\textbf{{{latex_escape(note.text)}}}" if note.alarm else latex_escape(note.text) for note in table.notes
     )
-    key = [latex_row(["Method", *(latex_stacked(column) for column in table.key)]), r"\midrule"]
-    for row, after in zip(table.rows, [*table.rows[1:], None], strict=True):
-        key.append(latex_row([_tex_name(row), *(_tex_cell(table.cell(row, column)) for column in table.key)]))
-        if row.reference and after is not None and not after.reference:
-            key.append(r"\midrule")
     everything = [latex_row(["", *(_tex_name(row) for row in table.rows)])]
     for section in table.sections:
         everything.append(r"\midrule")
@@ -85,12 +85,22 @@ def latex(table: Table) -> str:
             everything.append(latex_row([_tex_heading(column), *cells]))
     return "% Needs \\usepackage{booktabs}.\n" + "\n".join(
         [
-            *latex_float(latex_escape(table.caption) + ".", len(table.key), key, notes),
-            "",
+            *(line for lead in table.leads for line in (*_tex_lead(table, lead, notes), "")),
             *latex_float("All measurements.", len(table.rows), everything, ""),
             "",
         ]
     )
+
+
+def _tex_lead(table: Table, lead: Lead, notes: str) -> list[str]:
+    """One of the tables that lead; the footnotes stand below the first."""
+    body = [latex_row(["Method", *(latex_stacked(column) for column in lead.columns)]), r"\midrule"]
+    for row, after in zip(table.rows, [*table.rows[1:], None], strict=True):
+        body.append(latex_row([_tex_name(row), *(_tex_cell(table.cell(row, column)) for column in lead.columns)]))
+        if row.reference and after is not None and not after.reference:
+            body.append(r"\midrule")
+    below = notes if lead is table.leads[0] else ""
+    return latex_float(latex_escape(lead.title) + ".", len(lead.columns), body, below)
 
 
 def tidy_csv(run: Run) -> str:

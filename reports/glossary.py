@@ -10,6 +10,9 @@ from reports.records import Metric
 KEY_METRICS = ("id_retrieval", "pose", "shape", "expression")
 """What the first table shows, where measured: the columns of HifiFace (IJCAI 2021), Table 1, and the expression."""
 
+DETECTION = ("forgery_auc", "forgery_ap", "forgery_eer")
+"""The columns of HifiFace's Table 2, once for each forgery detector."""
+
 METRICS = {
     "id_retrieval": "How often the nearest gallery face to the swap shows the person whose face was to be put on. "
     "Gallery 'sources': the images that gave the faces; 'frames': every sampled original frame.",
@@ -23,6 +26,24 @@ METRICS = {
     "estimators do not compare.",
     "expression": "How far the expression of the swap is from that of the target, in the coefficients of an estimator. "
     "Numbers of different estimators do not compare.",
+    "forgery_auc": "How well a forgery detector tells swapped frames from original ones: the area under its ROC curve. "
+    "50 is chance, 100 a detector that is never deceived; lower is the more realistic swap.",
+    "forgery_ap": "How well a forgery detector tells swapped frames from original ones: its average precision with as "
+    "many swaps as originals.",
+    "forgery_eer": "How often a forgery detector errs where it errs as often on swaps as on originals; 50 is chance.",
+    "landmarks": "How far the landmarks of the swapped face are from those of the target, in % of the distance between "
+    "its eyes.",
+    "gaze": "How far the eyes of the swap look away from where those of the target look.",
+    "lighting": "How unlike the shading of the swapped face is to that of the target.",
+    "skin_tone": "How far the skin's colour is from that of the target, or of the source, as its name says.",
+    "occlusion": "Whether what hides the target's face still hides the swapped one: the mean difference there.",
+    "fid": "How far the swapped faces as a set are from the originals as a set, in the features of Inception.",
+    "kid": "How far the swapped faces as a set are from the originals as a set, in the features of Inception, without "
+    "the bias that the FID has in small sets.",
+    "truth": "How far the swap is from the true swap, which is known of rendered heads.",
+    "jitter": "How much the landmarks of the swapped video tremble beyond the motion of the target itself.",
+    "flicker": "How much the colour of the swapped face changes from frame to frame beyond the target's own changes.",
+    "id_variance": "How much the identity of the swapped face varies over the frames of one video.",
     "background": "Whether the picture outside the face is left alone, as it should be: its mean difference from the "
     "target (L1), or its likeness to it (SSIM).",
 }

@@ -46,6 +46,16 @@ def partial(run: Run) -> dict[str, set[str]]:
     return {name: experts for name, experts in found.items() if experts}
 
 
+def _undefined(run: Run) -> dict[str, list[str]]:
+    """Reason -> metrics that have no number for it, the refusals of judges apart."""
+    judged, needs = partial(run), {metric.name: {*metric.needs} for metric in run.results.metrics}
+    found: dict[str, list[str]] = {}
+    for score in run.results.scores:
+        if score.reason and not judged.get(score.method, set()) & needs[score.metric]:
+            found.setdefault(score.reason, []).append(f"{score.metric} of {score.method}")
+    return found
+
+
 def absent(run: Run) -> dict[str, str]:
     """Method -> how its pairs ended and what was said, for the methods that made not a single swap."""
     found = {}
@@ -71,7 +81,23 @@ def of(run: Run) -> Iterable[Note]:
     judged = partial(run)
     if judged:
         told = "; ".join(f"{name}: {', '.join(sorted(experts))}" for name, experts in judged.items())
-        yield Note(f"†: by an expert that took part in the method's training, which flatters it; not in bold ({told}).")
+        refused = any(score.reason for score in results.scores if score.method in judged)
+        done = "refused; --trained-with mark shows it" if refused else "which flatters it; not in bold"
+        yield Note(f"†: by an expert that took part in the method's training, {done} ({told}).")
+    for finding in results.findings:
+        yield Note(f"Against the true swap: {finding}.")
+    for reason, names in _undefined(run).items():
+        yield Note(f"No number: {reason} ({'; '.join(names)}).")
+    poor = [metric for metric in results.metrics if metric.calibration is not None and metric.calibration.poor]
+    for metric in poor:
+        assert metric.calibration is not None
+        yield Note(f"§: {metric.name} does not follow what it is to measure: {metric.calibration.reason}.")
+    if any(metric.calibration is not None for metric in results.metrics):
+        yield Note(
+            "Calibration, on rendered heads whose truth is known: floor, what the metric says where nothing is wrong; "
+            "ρ, how well it follows known changes; what it resolves, the smallest difference it can tell (95 % level, "
+            "80 % power, paired)."
+        )
     missing = unmeasured(run)
     if missing:
         retrieval = any(base(name) == "id_retrieval" for name in missing)

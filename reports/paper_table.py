@@ -18,7 +18,7 @@ from reports.glossary import base, words
 from reports.notes import Note
 from reports.published import Figure, Named
 from reports.records import Method, Metric, Result, Run
-from reports.tables import MISSING, PARTIAL, Column, number, quantity
+from reports.tables import MISSING, PARTIAL, REFUSED, Column, number, quantity
 
 TITLES: Mapping[str, str] = MappingProxyType(
     {"id_retrieval": "ID retrieval", "pose": "Pose error", "shape": "Shape error"}
@@ -188,7 +188,8 @@ def _measured(run: Run, method: Method, metrics: Iterable[Metric | None]) -> tup
 
 def _score(metric: Metric, score: Result, flattered: set[str]) -> PaperCell:
     if score.value is None:
-        return PaperCell(n=score.n, n_failed=score.n_failed, worst_case=score.worst_case)
+        text = f"{REFUSED} {PARTIAL}" if flattered & {*metric.needs} else MISSING
+        return PaperCell(text, n=score.n, n_failed=score.n_failed, worst_case=score.worst_case)
     text = number(score.value, metric.decimals)
     under = []
     if score.low is not None and score.high is not None:
@@ -260,7 +261,8 @@ def _notes(run: Run, table: PaperTable, chosen: comparable.Chosen) -> Iterable[N
     for name, why in notes.absent(run).items():
         yield Note(f"No swap by {name}: {why}")
     if any(PARTIAL in cell.text for _, cell in told):
-        yield Note(f"{PARTIAL}: by an expert that took part in the method's training, which flatters it.")
+        done = "refused" if any(REFUSED in cell.text for _, cell in told) else "which flatters it"
+        yield Note(f"{PARTIAL}: by an expert that took part in the method's training, {done}.")
     if any(line.elsewhere for line, _ in told):
         yield Note(
             f"{ELSEWHERE}: written or trained by others than the method's authors, whose figures say nothing about it."

@@ -17,8 +17,8 @@ from reports.records import Example, Results, Run, Timing
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-SCHEMA = 1
-"""Version of ``results.json`` that this package reads."""
+SCHEMAS = (1, 2)
+"""Versions of ``results.json`` that this package reads: the second has parts, reasons and calibrations besides."""
 
 
 def run(folder: Path) -> Run:
@@ -68,10 +68,10 @@ def _results(folder: Path) -> Results:
 
     path = folder / "results.json"
     raw = _object(path)
-    if raw.get("schema") != SCHEMA:
+    if raw.get("schema") not in SCHEMAS:
         raise UsageError(
-            f"{path} has schema {raw.get('schema')!r}, expected {SCHEMA}. Make the report with the version of "
-            "hifibench that made the run (run.json names it), or run again into another folder."
+            f"{path} has schema {raw.get('schema')!r}, expected {' or '.join(map(str, SCHEMAS))}. Make the report with "
+            "the version of hifibench that made the run (run.json names it), or run again into another folder."
         )
     try:
         results = TypeAdapter(Results).validate_python(raw)

@@ -54,6 +54,31 @@ class Expert:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """What is known of a metric from images whose truth is known (`hifibench calibrate`).
+
+    Attributes:
+        floor: its value on the truth itself, rendered once more: what an estimator says where nothing is wrong.
+        ceiling: its value where all is wrong.
+        series: what was changed by known amounts.
+        rho: Spearman's correlation of those amounts with the metric's answer, between -1 and 1.
+        resolution: smallest difference, in the metric's unit, that it can tell at ``pairs`` pairs.
+        pairs: the number of pairs of the run.
+        poor: it does not follow what it is to measure.
+        reason: why it is poor, or why little is known.
+    """
+
+    floor: float | None = None
+    ceiling: float | None = None
+    series: str = ""
+    rho: float | None = None
+    resolution: float | None = None
+    pairs: int = 0
+    poor: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Metric:
     """What was measured.
 
@@ -66,6 +91,7 @@ class Metric:
         group: metrics of one group stand together.
         needs: experts whose observations it read.
         leader: the method whose paired interval against every other method excludes 0, else ``None``.
+        calibration: ``None`` where the metric was never calibrated under these cards.
     """
 
     name: str
@@ -76,6 +102,7 @@ class Metric:
     group: str = ""
     needs: tuple[str, ...] = ()
     leader: str | None = None
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +116,29 @@ class Result:
     high: float | None
     n: int
     n_failed: int
-    worst_case: float | None
+    worst_case: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The scores of one part of a split.
+
+    Attributes:
+        split: printed name with its protocol, such as ``yaw[mediapipe]``.
+        title: what a table calls it.
+        unit: of the quantity that divides.
+        level: the part, such as ``hard``.
+        n: its pairs.
+        scores: of all methods and metrics over them.
+    """
+
+    split: str
+    title: str
+    unit: str
+    level: str
+    n: int
+    scores: tuple[Result, ...]
 
 
 @dataclass(frozen=True)
@@ -137,6 +186,8 @@ class Results:
     protocol: Mapping[str, str] = field(default_factory=dict)
     experts: tuple[Expert, ...] = ()
     checks: tuple[Check, ...] = ()
+    splits: tuple[Part, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """The table of a run: what stands in which cell, before it becomes terminal text, Markdown, LaTeX or HTML.
 
-Two views of the same numbers. `Table.key` is what a reader sees first, laid out like a paper's table: a row per method,
-a column for each of the few metrics of HifiFace's Table 1. `Table.sections` holds every metric, by group; it is printed
-with a row per metric, because long protocol names read well at the left of a row, not above a column.
+Two views of the same numbers. `Table.leads` is what a reader sees first, laid out like a paper's tables: a row per
+method, a column for each of the few metrics of HifiFace's Table 1, and those of its Table 2 where forgery detectors
+judged. `Table.sections` holds every metric, by group; it is printed with a row per metric, because long protocol names
+read well at the left of a row, not above a column.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from reports import notes
-from reports.glossary import KEY_METRICS, base, words
+from reports.glossary import DETECTION, KEY_METRICS, base, words
 from reports.records import Method, Metric, Result, Run
 
 MISSING = "—"
@@ -20,6 +21,15 @@ MISSING = "—"
 
 PARTIAL = "†"
 """Marks a number by an expert that took part in the method's training."""
+
+REFUSED = "refused"
+"""Stands for a number by an expert that took part in the method's training."""
+
+POOR = "§"
+"""Marks a metric that does not follow what it is to measure where the truth is known."""
+
+TABLE_2 = "Forgery detectors, as in Table 2 of HifiFace"
+"""Title of the second table."""
 
 KEY_COUNT = 4
 """How many metrics the key table takes from a run that has none of `KEY_METRICS`."""
@@ -58,6 +68,8 @@ class Column:
         direction: which way is better; ``None`` where that is not a question.
         worst_of: for a worst-case column the metric it belongs to.
         group: the section it stands in.
+        poor: the metric does not follow what it is to measure.
+        calibration: what is known of it where the truth is known: floor, correlation, resolution.
     """
 
     name: str
@@ -67,6 +79,8 @@ class Column:
     direction: Literal["up", "down"] | None = None
     worst_of: str | None = None
     group: str = ""
+    poor: bool = False
+    calibration: str = ""
 
     @property
     def measure(self) -> str:
@@ -76,8 +90,8 @@ class Column:
 
     @property
     def heading(self) -> str:
-        """Title, unit and arrow: ``Pose error (deg) ↓``."""
-        return f"{self.title} {self.measure}".strip()
+        """Title, mark, unit and arrow: ``Pose error (deg) ↓``."""
+        return f"{self.title}{' ' + POOR if self.poor else ''} {self.measure}".strip()
 
 
 @dataclass(frozen=True)
@@ -97,13 +111,21 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Lead:
+    """Columns that a reader sees first, with a row per method under a title."""
+
+    title: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
 class Table:
     """All numbers of a run, formatted.
 
     Attributes:
         caption: what was run.
         rows: reference rows first, then methods, each in the run's order.
-        key: the columns a reader sees first.
+        leads: what a reader sees first: the metrics of Table 1 under the caption, then those of Table 2.
         sections: all metrics by group, then the cost.
         cells: (method, column name) -> cell.
         notes: alarms first.
@@ -111,7 +133,7 @@ class Table:
 
     caption: str
     rows: tuple[Row, ...]
-    key: tuple[Column, ...]
+    leads: tuple[Lead, ...]
     sections: tuple[Section, ...]
     cells: Mapping[tuple[str, str], Cell]
     notes: tuple[notes.Note, ...]
@@ -129,6 +151,7 @@ def build(run: Run) -> Table:
     for score in results.scores:
         by_metric[score.metric][score.method] = score
 
+    caption = f"{results.title} ({results.n_pairs} pairs)"
     cells: dict[tuple[str, str], Cell] = {}
     columns: dict[str, list[Column]] = {}
     unmeasured = notes.unmeasured(run)
@@ -137,21 +160,25 @@ def build(run: Run) -> Table:
         columns[metric.name] = _metric_columns(metric, by_metric[metric.name], cells, metric.name not in unmeasured)
         for name in partial:
             cell = cells.get((name, metric.name))
-            if cell is not None and cell.value is not None and partial[name] & {*metric.needs}:
-                cells[name, metric.name] = replace(cell, text=f"{cell.text} {PARTIAL}")
+            if cell is not None and partial[name] & {*metric.needs}:
+                text = f"{cell.text} {PARTIAL}" if cell.value is not None else f"{REFUSED} {PARTIAL}"
+                cells[name, metric.name] = replace(cell, text=text)
     failed = _failed(methods, (score for score in results.scores if score.metric not in unmeasured), cells)
     cost = _cost(methods, run, cells)
     latency = [column for column in cost if column.name == "latency"]
     key = [column for metric in _key(results.metrics) for column in columns[metric.name]]
+    leads = [Lead(caption, (*key, failed, *latency))]
+    if detected := [column for metric in _detectors(results.metrics) for column in columns[metric.name]]:
+        leads.append(Lead(TABLE_2, (*detected, failed)))
 
     groups: dict[str, list[Column]] = {}
     for metric in results.metrics:
         groups.setdefault(metric.group or "other", []).extend(columns[metric.name])
     groups["cost"] = cost
     return Table(
-        caption=f"{results.title} ({results.n_pairs} pairs)",
+        caption=caption,
         rows=tuple(Row(method.name, method.kind == "reference") for method in methods),
-        key=(*key, failed, *latency),
+        leads=tuple(leads),
         sections=tuple(Section(title, tuple(listed)) for title, listed in groups.items() if listed),
         cells=cells,
         notes=tuple(notes.of(run)),
@@ -178,8 +205,36 @@ def quantity(value: float | None) -> str:
     return f"{value:.0f}"
 
 
+def calibrated(metric: Metric) -> str:
+    """What is known of a metric where the truth is known, in a few words; empty where nothing is.
+
+    Example:
+        >>> from reports.records import Calibration
+        >>> known = Calibration(floor=0.5, series="yaw", rho=0.97, resolution=0.11, pairs=100)
+        >>> calibrated(Metric("pose[mediapipe]", "Pose error", "deg", "down", calibration=known))
+        'floor 0.50, ρ 0.97 (yaw), resolves 0.11 at 100 pairs'
+    """
+    known = metric.calibration
+    if known is None:
+        return ""
+    said = [] if known.floor is None else [f"floor {number(known.floor, metric.decimals)}"]
+    if known.rho is not None:
+        said.append(f"ρ {known.rho:.2f} ({known.series})")
+    if known.resolution is not None:
+        said.append(f"resolves {known.resolution:.2g} at {known.pairs} pairs")
+    return ", ".join([*said, *([known.reason] if known.poor and known.reason else [])])
+
+
+def _detectors(metrics: Iterable[Metric]) -> list[Metric]:
+    """The metrics of Table 2, those of one detector side by side."""
+    listed = [metric for metric in metrics if base(metric.name) in DETECTION]
+    detectors = list(dict.fromkeys(words(metric.name) for metric in listed))
+    return sorted(listed, key=lambda metric: (detectors.index(words(metric.name)), DETECTION.index(base(metric.name))))
+
+
 def _key(metrics: Iterable[Metric]) -> list[Metric]:
-    listed = list(metrics)
+    # A metric that fails where the truth is known does not lead a table where another of its kind does not.
+    listed = sorted(metrics, key=lambda metric: metric.calibration is not None and metric.calibration.poor)
     first = {base(metric.name): metric for metric in reversed(listed)}
     return [first[name] for name in KEY_METRICS if name in first] or listed[:KEY_COUNT]
 
@@ -187,7 +242,16 @@ def _key(metrics: Iterable[Metric]) -> list[Metric]:
 def _metric_columns(
     metric: Metric, scores: Mapping[str, Result], cells: dict[tuple[str, str], Cell], measured: bool
 ) -> list[Column]:
-    column = Column(metric.name, metric.title, metric.unit, words(metric.name), metric.direction, group=metric.group)
+    column = Column(
+        metric.name,
+        metric.title,
+        metric.unit,
+        words(metric.name),
+        metric.direction,
+        group=metric.group,
+        poor=metric.calibration is not None and metric.calibration.poor,
+        calibration=calibrated(metric),
+    )
     for method, score in scores.items():
         bounds = [number(bound, metric.decimals) for bound in (score.low, score.high)]
         cells[method, metric.name] = Cell(

@@ -11,7 +11,7 @@ from rich.text import Text
 from reports import figure_six, paper_table, paper_terminal, tables
 from reports.grids import GAP, empty, fit, header
 from reports.records import Run
-from reports.tables import Cell, Column, Row, Section, Table
+from reports.tables import Cell, Column, Lead, Row, Section, Table
 
 _LABEL = 28
 """Width of the row labels of the details; a longer one is folded."""
@@ -33,7 +33,7 @@ def show(run: Run, console: Console, details: bool = True) -> None:
         for sentence in study.sentences:
             console.print(Text(sentence))
         console.print()
-    grids = [*_key(table, console.width)]
+    grids = [grid for lead in table.leads for grid in _lead(table, lead, console.width)]
     if details:
         grids += _details(table, console.width)
     for grid in grids:
@@ -44,13 +44,13 @@ def show(run: Run, console: Console, details: bool = True) -> None:
         console.print(Text(note.text, style="bold white on red" if note.alarm else "dim"))
 
 
-def _key(table: Table, width: int) -> Iterator[Grid]:
+def _lead(table: Table, lead: Lead, width: int) -> Iterator[Grid]:
     """Methods down, a few metrics across."""
     labels = max(len(row.name) for row in table.rows)
-    blocks = [_with_worst(table.key, column) for column in table.key if column.worst_of is None]
+    blocks = [_with_worst(lead.columns, column) for column in lead.columns if column.worst_of is None]
     widths = [sum(_width(table, column) + GAP for column in block) for block in blocks]
     for index, part in enumerate(fit(blocks, widths, width - labels)):
-        grid = empty(table.caption if index == 0 else "")
+        grid = empty(lead.title if index == 0 else "")
         grid.add_column(width=labels)
         columns = [column for block in part for column in block]
         for column in columns:
@@ -99,7 +99,10 @@ def _cell_width(cell: Cell) -> int:
 
 def _label(column: Column) -> Text:
     text = Text(column.heading)
-    return text.append(f"\n  {', '.join(column.words)}", style="dim") if column.words else text
+    for line in (", ".join(column.words), column.calibration):
+        if line:
+            text.append(f"\n  {line}", style="dim")
+    return text
 
 
 def _name(row: Row) -> Text:

@@ -35,6 +35,15 @@ DOCUMENTS = (
     "docs/networks.md",
     "docs/tables.md",
     "docs/video.md",
+    "docs/heads.md",
+    "docs/calibration.md",
+    "docs/forgery.md",
+    "docs/statistics.md",
+    "docs/metrics_attributes.md",
+    "docs/metrics_truth.md",
+    "docs/robustness.md",
+    "docs/splits.md",
+    "docs/known_defects.md",
 )
 
 

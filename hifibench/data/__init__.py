@@ -1,18 +1,20 @@
-"""Where faces come from: files of the user, generated portraits, and FaceForensics++.
+"""Where faces come from: files of the user, generated portraits, rendered heads, and FaceForensics++.
 
-A kind of data offers two things: a plan (suite data -> `Manifest`) and a way from an `ImageRef` to its pixels.
+A kind of data offers two things: a plan (suite data -> `Manifest`) and a way from an `ImageRef` to its pixels. Rendered
+heads offer a third: all that is known of an image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from hifibench.errors import UsageError
-from hifibench.records import Frame, ImageRef, Manifest
+from hifibench.records import Floats, Frame, ImageRef, Manifest
 from hifibench.stage import Stage, quiet
-from hifibench.suite import Data, FfppData, FileData
+from hifibench.suite import Data, FfppData, FileData, HeadData
 
 Loader = Callable[[ImageRef], Frame]
+Facts = Callable[[ImageRef], Mapping[str, Floats]]
 
 
 def plan(data: Data, seed: int, limit: int | None, stage: Stage = quiet) -> Manifest:
@@ -36,6 +38,10 @@ def plan(data: Data, seed: int, limit: int | None, stage: Stage = quiet) -> Mani
         from hifibench.data import faceforensics
 
         return faceforensics.plan(data, limit, stage)
+    if isinstance(data, HeadData):
+        from hifibench.data import head_pairs
+
+        return head_pairs.plan(data, seed, limit)
     from hifibench.data import portraits
 
     pairs = data.pairs if limit is None else min(limit, data.pairs)
@@ -50,6 +56,12 @@ def notes(data: Data, manifest: Manifest) -> dict[str, str]:
         from hifibench.data import ffpp_manifest
 
         return ffpp_manifest.notes(manifest)
+    if isinstance(data, HeadData):
+        return {
+            "images": "rendered heads of people who do not exist",
+            "truth": "rendered: the source's shape and skin under the target's expression, pose, gaze, light, hair, "
+            "background and occluder",
+        }
     from hifibench.data import portraits
 
     moved = portraits.acceptance([ref.uri for ref in manifest.images])
@@ -72,6 +84,10 @@ def loader(data: Data) -> Loader:
         from hifibench.data.ffpp_frames import Frames
 
         return Frames(root_of(data), data.keep_frames).load
+    if isinstance(data, HeadData):
+        from hifibench.data import heads
+
+        return lambda ref: heads.load(ref.uri)
     from hifibench.data import portraits
 
     def load(ref: ImageRef) -> Frame:
@@ -80,3 +96,12 @@ def loader(data: Data) -> Loader:
         return portraits.load(ref.uri)
 
     return load
+
+
+def facts(data: Data) -> Facts | None:
+    """A function from a manifest's image to what is known of it by its making; ``None`` where nothing is."""
+    if not isinstance(data, HeadData):
+        return None
+    from hifibench.data import heads
+
+    return lambda ref: heads.facts(ref.uri)

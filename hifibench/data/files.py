@@ -7,7 +7,8 @@ person. A byte order mark, Windows line ends, and semicolons or tabs instead of 
 Pictures that are frames of videos say so in ``source_video,source_frame,target_video,target_frame``: the name of the
 video, as ``000``, and the frame's index in it, counted from zero. Released methods are found by them
 (`baselines.released`), and intervals are clustered by them. A picture without a video leaves both cells empty, or the
-columns are not there. Without an id, a picture of a video shows the person whom the ids of other pictures of that video
+columns are not there. Columns ``label:<name>`` say more of the target, as ``label:occluder``; the split ``label[<name>]``
+reads them, and an empty cell is not known. Without an id, a picture of a video shows the person whom the ids of other pictures of that video
 name, and if there is none, or more than one, a person called as the video is.
 """
 
@@ -30,6 +31,7 @@ _REQUIRED = ("source", "target")
 _OPTIONAL = ("source_id", "target_id")
 _OF_VIDEOS = ("source_video", "source_frame", "target_video", "target_frame")
 _COLUMNS = _REQUIRED + _OPTIONAL + _OF_VIDEOS
+_LABEL = "label:"
 _PREFIX = "file:"
 _MOST_PROBLEMS = 20
 
@@ -88,6 +90,7 @@ def load(ref: ImageRef, root: Path) -> Frame:
 class _Row(NamedTuple):
     """One line of the file; a cell is empty where there is no such column."""
 
+    labels: dict[str, str]
     line: int
     source: str
     target: str
@@ -117,6 +120,7 @@ class _Plan:
     broken: set[str] = field(default_factory=set)
     identities: dict[str, tuple[str, int]] = field(default_factory=dict)
     places: dict[str, _Place] = field(default_factory=dict)
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
     pairs: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def add(self, row: _Row) -> None:
@@ -126,6 +130,8 @@ class _Plan:
         target = self._image(row.line, "target", row.target, row.target_id)
         self._place(row.line, "source", source, row.source_video, row.source_frame)
         self._place(row.line, "target", target, row.target_video, row.target_frame)
+        if target is not None:
+            self._label(row.line, target, row.labels)
         if source is None or target is None or len(self.problems) > before:
             return
         first = self.pairs.setdefault((source, target), row.line)
@@ -155,6 +161,7 @@ class _Plan:
                     video=video,
                     frame=frame,
                     content=content,
+                    labels=self.labels.get(image, {}),
                 )
             )
         pairs = tuple(Pair(f"{number:05d}", *names) for number, names in enumerate(self.pairs))
@@ -212,6 +219,15 @@ class _Plan:
                 f"video {known.video!r} in line {known.line}; choose one.",
             )
 
+    def _label(self, line: int, image: str, labels: dict[str, str]) -> None:
+        """Take in what is said of a target."""
+        known = self.labels.setdefault(image, {})
+        for name, word in labels.items():
+            if known.setdefault(name, word) != word:
+                self._problem(
+                    line, f"the picture {image} is labelled {name}: {word!r}, but {known[name]!r} before; choose one."
+                )
+
     def _people_of_videos(self) -> dict[str, str]:
         """Video -> the one id that its pictures are given; videos with several people, or none, are not there."""
         people: dict[str, set[str]] = {}
@@ -260,11 +276,13 @@ def _rows(path: Path, text: str) -> Iterator[_Row]:
                 problems.append(f"line {reader.line_num}: {len(cells)} cells, expected {len(header)} as in the header.")
                 continue
             row = dict(zip(header, cells, strict=True))
-            empty = [column for column in header if not row[column] and column not in _OF_VIDEOS]
+            free = (*_OF_VIDEOS, *(column for column in header if column.startswith(_LABEL)))
+            empty = [column for column in header if not row[column] and column not in free]
             if empty:
                 problems.append(f"line {reader.line_num}: nothing under {', '.join(empty)}; fill it in.")
                 continue
-            yield _Row(reader.line_num, *(row.get(column, "") for column in _COLUMNS))
+            labels = {name.removeprefix(_LABEL): word for name, word in row.items() if name.startswith(_LABEL) and word}
+            yield _Row(labels, reader.line_num, *(row.get(column, "") for column in _COLUMNS))
     except csv.Error as error:
         problems.append(f"line {reader.line_num}: no valid CSV ({error}).")
     if problems:
@@ -275,10 +293,10 @@ def _header(path: Path, cells: list[str]) -> list[str]:
     """The columns, in the file's order."""
     columns = [cell.strip().lower() for cell in cells]
     for column in columns:
-        if column not in _COLUMNS:
+        if column not in _COLUMNS and not (column.startswith(_LABEL) and column != _LABEL):
             raise UsageError(
                 f"{path}, line 1: unknown column {column!r}.{did_you_mean(column, list(_COLUMNS))} "
-                f"Expected source,target and perhaps {','.join(_OPTIONAL + _OF_VIDEOS)}."
+                f"Expected source,target and perhaps {','.join(_OPTIONAL + _OF_VIDEOS)},{_LABEL}<name>."
             )
         if columns.count(column) > 1:
             raise UsageError(f"{path}, line 1: the column {column!r} stands there twice; remove one.")

@@ -1,4 +1,4 @@
-"""MediaPipe's face landmarker: mesh, blendshapes and head pose."""
+"""MediaPipe's face landmarker: mesh, blendshapes, head pose, and the colours that lie under the mesh."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from mediapipe.tasks.python.vision import FaceLandmarker
 
 N_LANDMARKS = 478
+N_VERTICES = 468
+"""Landmarks that are vertices of the mesh; the irises come after them."""
+PATCH = 3
+"""Side in pixels of the crop of what a vertex's colour is the mean of."""
 # fmt: off
 BLENDSHAPES = (
     "_neutral", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
@@ -58,6 +62,8 @@ CARD = ExpertCard(
         "shape": "(513,) 171 points of one half of the face, x, y, z each, in mm of a head of canonical size "
         "(`hifibench.faces.mesh_shape`)",
         "transform": "(4, 4) MediaPipe's own pose: canonical face (cm, y up, z to the viewer) to perspective camera",
+        "colours": f"({N_VERTICES}, 3) RGB in [0, 1] at each vertex of the mesh, the mean of {PATCH} x {PATCH} pixels "
+        "of the crop; NaN for vertices outside it",
     },
     paper="Kartynnik et al., Real-time facial surface geometry from monocular video, CVPRW 2019; "
     "Grishchenko et al., Attention mesh, CVPRW 2020",
@@ -67,7 +73,9 @@ CARD = ExpertCard(
     "blendshapes by 0.05 (all L2 means), a shift by one pixel no more. Pictures turned by 10 deg read 10.0 +- 0.2 deg "
     "of roll; mirrored ones miss the mirrored angles by 0.6, 0.6, 0.2 deg rms. Large turns read short: heads rendered "
     "at up to 30 deg read 0.8 of their yaw and pitch. Shape between views of one generated person 1.6 mm, "
-    "between people 3.4 mm (d' 2.2).",
+    "between people 3.4 mm (d' 2.2). Colours are the picture's: of a vertex that is turned away, or covered, that of "
+    "what lies before it.",
+    version=2,
 )
 
 
@@ -85,6 +93,7 @@ class Landmarker:
             "pose_deg": np.full((len(crops), 3), np.nan, np.float32),
             "shape": np.full((len(crops), 3 * len(HALVES)), np.nan, np.float32),
             "transform": np.full((len(crops), 4, 4), np.nan, np.float32),
+            "colours": np.full((len(crops), N_VERTICES, 3), np.nan, np.float32),
         }
         size = self.card.crop.size
         for row, image in enumerate(images):
@@ -100,7 +109,34 @@ class Landmarker:
             mesh = outputs["landmarks"][row]
             outputs["pose_deg"][row] = euler_deg(canonical.fit(mesh).rotation)
             outputs["shape"][row] = shape_mm(mesh).ravel()
+            outputs["colours"][row] = colours(image, mesh[:N_VERTICES, :2])
         return outputs
+
+
+def colours(image: NDArray[np.uint8], points: Floats) -> Floats:
+    """Mean colours of small patches of a picture.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 RGB.
+        points: ``(N, 2)`` pixels, the patches' middles; colours between pixels are interpolated.
+
+    Returns:
+        ``(N, 3)`` float32 RGB in [0, 1]; NaN for points outside the picture. A patch that reaches beyond it sees its
+        edge repeated.
+    """
+    places = np.asarray(points, np.float64)
+    middle = np.floor(places)
+    share = (places - middle)[..., None]
+    # Three pixels around a place between two of them: four pixels, of which the outer ones count in part.
+    ones = np.ones_like(share)
+    weights = np.concatenate([1 - share, ones, ones, share], -1) / PATCH
+    last = np.array(image.shape[1::-1]) - 1
+    taps = np.clip(middle[..., None].astype(np.int64) + np.arange(-1, 3), 0, last[:, None])
+    patches = image[taps[:, 1, :, None], taps[:, 0, None, :]].astype(np.float64)
+    sampled = np.einsum("ni,nj,nijc->nc", weights[:, 1], weights[:, 0], patches) / 255
+    sampled[~((places >= 0) & (places <= last)).all(1)] = np.nan
+    found: Floats = sampled.astype(np.float32)
+    return found
 
 
 mediapipe = ExpertPlugin(card=CARD, load=lambda device: Landmarker())

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -23,7 +23,7 @@ from hifibench.errors import UsageError
 from hifibench.faces import templates
 from hifibench.faces.detect import Detector, match, rivals
 from hifibench.pipeline.store import read_arrays, write_arrays
-from hifibench.records import Face, Floats, Frame
+from hifibench.records import EXACT, Face, Floats, Frame
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,6 +35,26 @@ DETECTOR = "detector"
 """Under this name stands the face itself, whichever network finds it: a metric need not know."""
 
 
+COMPARING = ("comparison", "truth")
+"""Roles of experts that look at a swapped frame beside another one."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A frame that a swap is compared with.
+
+    Attributes:
+        frame: the target or the true swap.
+        seen: what the experts saw in it.
+        facts: gives what is known of it by its making, maps included, handed on beside ``seen``; ``None`` where nothing
+            is. Asked for only where the comparison is not in the cache.
+    """
+
+    frame: Frame
+    seen: Mapping[str, Mapping[str, Floats]]
+    facts: Callable[[], Mapping[str, Floats]] | None = None
+
+
 @dataclass(frozen=True)
 class Look:
     """One image to look at.
@@ -43,15 +63,16 @@ class Look:
         frame: the image.
         like: on swapped frames, the target's face: the detected face that overlaps it most is the one observed.
             ``None`` on original images: the largest, most central face is observed.
-        target: on swapped frames, the target's frame, for comparisons.
-        target_seen: what the experts saw in that target frame.
+        beside: role of a comparing expert -> what it holds the swapped frame against: under ``comparison`` the target,
+            under ``truth`` the true swap.
+        facts: what is known of an original image by its making.
         name: of an original image, for `Observer.crowded`.
     """
 
     frame: Frame
     like: Face | None = None
-    target: Frame | None = None
-    target_seen: Mapping[str, Mapping[str, Floats]] | None = None
+    beside: Mapping[str, Beside] = field(default_factory=dict)
+    facts: Mapping[str, Floats] | None = None
     name: str = ""
 
 
@@ -132,7 +153,7 @@ class Observer:
         with self._loading:
             if name not in self._loaded:
                 expert = self._plugins[name].load(self._device)
-                kind = PairExpert if self.cards[name].role == "comparison" else Expert
+                kind = PairExpert if self.cards[name].role in COMPARING else Expert
                 if not isinstance(expert, kind):
                     raise UsageError(
                         f"The expert {name!r} loads a {type(expert).__name__}, but its role "
@@ -182,14 +203,16 @@ class Observer:
         if item.name and _key(content, b"") in self._crowded:
             self.crowded.append(item.name)
         seen: Seen = {DETECTOR: face_outputs(face)}
+        if item.facts is not None and EXACT in self.cards:
+            seen[EXACT] = {output: np.asarray(item.facts[output], np.float32) for output in self.cards[EXACT].outputs}
         if face is None:
             return seen
         for name, card in self.cards.items():
-            if name == DETECTOR:
+            if name in (DETECTOR, EXACT):
                 continue
-            if card.role == "comparison":
-                if item.target is not None and item.target_seen is not None:
-                    seen[name] = self._compare(name, item, content)
+            if card.role in COMPARING:
+                if card.role in item.beside:
+                    seen[name] = self._compare(name, item.frame, content, item.beside[card.role])
             elif outputs := self._observe(name, item.frame, content, face):
                 seen[name] = outputs
         return seen
@@ -210,19 +233,20 @@ class Observer:
 
         return self._cache.get(card, _key(content, face.box.tobytes(), face.landmarks.tobytes()), observe)
 
-    def _compare(self, name: str, item: Look, content: str) -> dict[str, Floats]:
+    def _compare(self, name: str, frame: Frame, content: str, beside: Beside) -> dict[str, Floats]:
         card = self.cards[name]
-        target, target_seen = item.target, item.target_seen
-        assert target is not None and target_seen is not None
-        # The face mask comes from what the needed experts saw in the target, so their cards are part of the key.
+        # What the expert makes of the other frame comes from what the needed experts saw in it, so their cards are part
+        # of the key; facts are of that very picture.
         needed = [self.cards[need].hash for need in card.needs]
 
         def compare() -> dict[str, Floats]:
             expert = self._expert(name)
             assert isinstance(expert, PairExpert)
-            outputs = expert.compare(item.frame, target, target_seen)
+            seen = beside.seen if beside.facts is None else {**beside.seen, EXACT: beside.facts()}
+            outputs = expert.compare(frame, beside.frame, seen)
             return {output: np.asarray(value, np.float32) for output, value in outputs.items()}
 
-        face = face_of(target_seen)
+        face = face_of(beside.seen)
         face_key = b"" if face is None else face.box.tobytes() + face.landmarks.tobytes()
-        return self._cache.get(card, _key(content, content_hash(target), face_key, *needed), compare)
+        facts_key = b"" if beside.facts is None else b"facts"
+        return self._cache.get(card, _key(content, content_hash(beside.frame), face_key, facts_key, *needed), compare)

@@ -103,25 +103,27 @@ def _write_manifest(folder: RunFolder, manifest: Manifest) -> None:
 
 
 def pairs_table(manifest: Manifest) -> Any:
-    """The pairs as a data frame: ``pair, source, target, source_id, target_id, video, frame``."""
+    """The pairs as a data frame: ``pair, source, target, source_id, target_id, source_video, video, frame``.
+
+    Behind these, a column ``label:<name>`` for everything that targets are labelled with; empty text where unknown.
+    """
     import pandas as pd
 
-    rows = []
-    for pair in manifest.pairs:
-        source, target = manifest.image(pair.source), manifest.image(pair.target)
-        rows.append(
-            (
-                pair.pair,
-                pair.source,
-                pair.target,
-                source.identity,
-                target.identity,
-                target.video,
-                target.frame,
-            )
-        )
-    columns = ["pair", "source", "target", "source_id", "target_id", "video", "frame"]
-    return pd.DataFrame(rows, columns=columns)
+    targets = [manifest.image(pair.target) for pair in manifest.pairs]
+    sources = [manifest.image(pair.source) for pair in manifest.pairs]
+    columns: dict[str, list[Any]] = {
+        "pair": [pair.pair for pair in manifest.pairs],
+        "source": [pair.source for pair in manifest.pairs],
+        "target": [pair.target for pair in manifest.pairs],
+        "source_id": [ref.identity for ref in sources],
+        "target_id": [ref.identity for ref in targets],
+        "source_video": [ref.video for ref in sources],
+        "video": [ref.video for ref in targets],
+        "frame": [ref.frame for ref in targets],
+    }
+    for label in sorted({label for ref in targets for label in ref.labels}):
+        columns[f"label:{label}"] = [ref.labels.get(label, "") for ref in targets]
+    return pd.DataFrame(columns)
 
 
 def licences(suite: Suite) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,15 +12,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hifibench import data, registry
-from hifibench.contracts import ExpertCard, Metric, SwapperCard
+from hifibench.contracts import ExpertCard, Metric, Split, SwapperCard, Whole
 from hifibench.faces.detect import Detector
 from hifibench.pipeline.judges import took_part
 from hifibench.pipeline.store import RunFolder, chunks, read_json
 from hifibench.records import Manifest, Score
 from hifibench.suite import Suite
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of ``results.json``."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the metrics say of one part of a split.
+
+    Attributes:
+        split: the split.
+        level: the part.
+        n: its pairs.
+        scores: (method, score), in the order of methods and metrics.
+    """
+
+    split: Split
+    level: str
+    n: int
+    scores: Sequence[tuple[str, Score]]
 
 
 @dataclass(frozen=True)
@@ -30,13 +47,17 @@ class Scored:
     Attributes:
         metrics: in the suite's order.
         values: method -> printed name of the metric -> ``(n,)`` value of each pair, NaN where it failed.
+        wholes: the same, of metrics that have one number for all pairs.
         scores: method -> printed name of the metric -> score.
+        parts: the scores of parts of the pairs.
         clusters: ``(n,)`` video of each pair.
     """
 
     metrics: list[Metric]
     values: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    wholes: Mapping[str, Mapping[str, Whole]]
     scores: Mapping[str, Mapping[str, Score]]
+    parts: Sequence[Part]
     clusters: NDArray[np.str_]
 
 
@@ -48,6 +69,7 @@ def _number(value: float) -> float | None:
 def aggregate(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int, scored: Scored) -> dict[str, Any]:
     """What ``results.json`` holds; the same for the same suite, seed and machine."""
     from metrics.reference import check_order
+    from metrics.true_row import findings
 
     scores, metrics, clusters = scored.scores, scored.metrics, scored.clusters
 
@@ -88,37 +110,76 @@ def aggregate(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int, sc
                 "group": metric.group,
                 "needs": list(metric.needs),
                 "leader": _leader(suite, metric, scored, seed),
+                "calibration": _calibration(metric, len(manifest.pairs)),
             }
             for metric in metrics
         ],
         "scores": [
-            {
-                "method": method,
-                "metric": one.metric,
-                "value": _number(one.value),
-                "low": _number(one.low),
-                "high": _number(one.high),
-                "n": one.n,
-                "n_failed": one.n_failed,
-                "worst_case": _number(one.worst_case),
-            }
+            {**_score(method, one), "worst_case": _number(one.worst_case), "reason": one.reason}
             for method in suite.methods
             for one in scores[method].values()
+        ],
+        "splits": [
+            {
+                "split": part.split.name,
+                "title": part.split.title,
+                "unit": part.split.unit,
+                "level": part.level,
+                "n": part.n,
+                "scores": [_score(method, one) for method, one in part.scores],
+            }
+            for part in scored.parts
         ],
         "checks": [
             {"name": check.name, "ok": check.ok, "skipped": check.skipped, "detail": check.detail} for check in checks
         ],
+        "findings": findings(scores, metrics),
+    }
+
+
+def _score(method: str, one: Score) -> dict[str, Any]:
+    return {
+        "method": method,
+        "metric": one.metric,
+        "value": _number(one.value),
+        "low": _number(one.low),
+        "high": _number(one.high),
+        "n": one.n,
+        "n_failed": one.n_failed,
     }
 
 
 def _leader(suite: Suite, metric: Metric, scored: Scored, seed: int) -> str | None:
     """The method to print in bold; reference rows do not compete, nor do methods that were trained with the judge."""
-    from metrics.summary import leader
+    from metrics.summary import leader, leader_of_draws
 
     cards = {name: registry.swappers.get(name).card for name in suite.methods}
     competing = [name for name, card in cards.items() if card.kind == "method" and not took_part(card, metric.needs)]
+    if metric.whole is not None:
+        wholes = {name: scored.wholes[name][metric.name] for name in competing if metric.name in scored.wholes[name]}
+        return leader_of_draws({name: whole.draws for name, whole in wholes.items()}, metric.direction)
     rows = {name: scored.values[name][metric.name] for name in competing}
     return leader(rows, scored.clusters, metric.direction, seed=seed, draws=suite.draws)
+
+
+def _calibration(metric: Metric, pairs: int) -> dict[str, Any] | None:
+    """What is known of a metric where the truth is known: floor, correlation, resolution at the run's pairs."""
+    from hifibench.calibration import store
+
+    entry = store.find(metric.name, {name: registry.experts.get(name).card.hash for name in metric.needs})
+    curve = None if entry is None else entry.weakest
+    if entry is None or curve is None:
+        return None
+    return {
+        "floor": entry.floor.again,
+        "ceiling": entry.ceiling,
+        "series": curve.title,
+        "rho": curve.rho,
+        "resolution": curve.resolves(pairs),
+        "pairs": pairs,
+        "poor": entry.poor,
+        "reason": entry.reason,
+    }
 
 
 def _method(

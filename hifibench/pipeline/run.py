@@ -8,6 +8,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hifibench import data, registry
 from hifibench.contracts import ReleasedSwapper, Swapper, SwapperCard
 from hifibench.data.images import content_hash, load, save_png
 from hifibench.errors import ImageError, MethodError, MissingError
-from hifibench.pipeline.observe import Look, Observer, Seen, face_of
+from hifibench.pipeline.observe import COMPARING, Beside, Look, Observer, Seen, face_of
 from hifibench.pipeline.plan import open_run, record_suite
 from hifibench.pipeline.progress import Reporter
 from hifibench.pipeline.score import score
@@ -32,7 +33,7 @@ from hifibench.pipeline.store import (
 )
 from hifibench.pipeline.swap import Job, found, loaded, swap_jobs
 from hifibench.pipeline.timing import write_timing
-from hifibench.records import Frame, ImageRef, Manifest, Pair, Status, Swapped
+from hifibench.records import EXACT, Frame, ImageRef, Manifest, Pair, Status, Swapped
 from hifibench.suite import Suite
 
 _log = logging.getLogger("hifibench")
@@ -67,6 +68,7 @@ def run(
     device: str = "cpu",
     workers: int | None = None,
     reporter: Reporter | None = None,
+    loader: data.Loader | None = None,
 ) -> Finished:
     """Plan, swap, observe and score; a folder in which some of it was done before is finished, not begun anew.
 
@@ -79,11 +81,13 @@ def run(
         device: where swappers and experts run.
         workers: threads that look at images; default the processors of this process.
         reporter: where progress is told.
+        loader: gives the images in place of the suite's own way; whoever gives one sees to it that the run folder holds
+            no run with another.
     """
     reporter = reporter or Reporter(quiet=True)
     suite.check()
     folder, manifest = open_run(suite, seed, limit, out, reporter.stage)
-    stages = Stages(folder, manifest, suite, shard or Shard(), device, workers, reporter)
+    stages = Stages(folder, manifest, suite, shard or Shard(), device, workers, reporter, loader)
     if stages.missing():
         # Numbers of an earlier call must not pass for those of this one, should it not get to its end.
         for name in ("results.json", "scores.parquet", "timing.json"):
@@ -126,6 +130,7 @@ class Stages:
         device: str,
         workers: int | None,
         reporter: Reporter,
+        loader: data.Loader | None = None,
     ) -> None:
         self._folder = folder
         self._manifest = manifest
@@ -134,7 +139,8 @@ class Stages:
         self._device = device
         self._reporter = reporter
         self._cards: dict[str, SwapperCard] = {name: registry.swappers.get(name).card for name in suite.methods}
-        self._load = data.loader(suite.data)
+        self._load = loader or data.loader(suite.data)
+        self._facts = data.facts(suite.data) if EXACT in suite.experts() else None
         self._observer = Observer(suite.experts(), device, workers)
         self._warm: set[str] = set()
         self._run_id: str = (read_json(folder["run.json"]) or {})["run_id"]
@@ -153,8 +159,12 @@ class Stages:
         )
 
     def _looking(self, of: str) -> list[str]:
-        """Who looks at the originals (``images``) or at a method's swaps: only swaps have something to compare with."""
-        return [name for name, card in self._observer.cards.items() if of != "images" or card.role != "comparison"]
+        """Who looks at the originals (``images``) or at a method's swaps.
+
+        Only swaps have something to be compared with, and only of originals it is known how they were made.
+        """
+        others = COMPARING if of == "images" else ("facts",)
+        return [name for name, card in self._observer.cards.items() if card.role not in others]
 
     def _mark(self, of: str, chunk: int) -> dict[str, Any]:
         """What a chunk's observations depend on: cards, and for swaps the images themselves."""
@@ -185,7 +195,8 @@ class Stages:
             for chunk, part in todo:
 
                 def look(ref: ImageRef) -> Seen:
-                    seen = self._observer.look(Look(self._load(ref), name=ref.image))
+                    facts = None if self._facts is None else self._facts(ref)
+                    seen = self._observer.look(Look(self._load(ref), facts=facts, name=ref.image))
                     advance()
                     return seen
 
@@ -258,9 +269,10 @@ class Stages:
         self._mark_swapped(swapper.card.name, chunk, pairs, swapped)
 
     def _swap_jobs(self, swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
-        if swapper.card.name not in self._warm:
+        ready = [job for job in jobs if job.source_face and job.target_face]
+        if ready and swapper.card.name not in self._warm:
             # The first call of a network pays for its set-up: it is made on one pair and not counted.
-            swap_jobs(swapper, [job for job in jobs if job.source_face and job.target_face][:1])
+            swap_jobs(swapper, ready[:1])
             self._warm.add(swapper.card.name)
         return swap_jobs(swapper, jobs)
 
@@ -315,8 +327,9 @@ class Stages:
                 self._store(method, chunk, mark, self._observer.map(look, part))
 
     def _look_at_swap(self, method: str, pair: Pair, content: str) -> Seen:
-        target = self._load(self._manifest.image(pair.target))
-        target_seen = self._observer.look(Look(target))
+        beside = {"comparison": self._beside(pair.target)}
+        if pair.truth and any(card.role == "truth" for card in self._observer.cards.values()):
+            beside["truth"] = self._beside(pair.truth)
         try:
             path = self._folder.swap_image(method, pair.pair)
             frame = load(path)
@@ -327,7 +340,15 @@ class Stages:
             chunk = next(i for i, part in enumerate(chunks(self._manifest.pairs)) if pair in part)
             self._folder.swap_chunk(method, chunk).unlink(missing_ok=True)
             raise ImageError(f"{error} Run the same command again: it makes this swap anew.") from error
-        return self._observer.look(Look(frame, face_of(target_seen), target, target_seen))
+        return self._observer.look(Look(frame, face_of(beside["comparison"].seen), beside))
+
+    def _beside(self, image: str) -> Beside:
+        """An original image that a swap is compared with, and what was seen in it."""
+        ref = self._manifest.image(image)
+        frame = self._load(ref)
+        return Beside(
+            frame, self._observer.look(Look(frame)), None if self._facts is None else partial(self._facts, ref)
+        )
 
     def missing(self) -> int:
         """Parts of the run that no share has done yet."""

@@ -7,21 +7,23 @@ holds them for whoever scores outside a run too.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hifibench import registry
-from hifibench.contracts import Metric
+from hifibench.contracts import Metric, Whole
 from hifibench.errors import MissingError, UsageError
 from hifibench.files import atomic_path
-from hifibench.pipeline.observe import DETECTOR
+from hifibench.pipeline.judges import took_part
+from hifibench.pipeline.observe import COMPARING, DETECTOR
 from hifibench.pipeline.plan import pairs_table
-from hifibench.pipeline.results import Scored, aggregate
+from hifibench.pipeline.results import Part, Scored, aggregate
 from hifibench.pipeline.store import RunFolder, chunks, read_arrays, write_json
-from hifibench.records import Floats, Gallery, Manifest, Observed, Score
+from hifibench.records import EXACT, Floats, Gallery, Manifest, Observed, Score
 from hifibench.suite import Suite
 
 Stacked = dict[str, dict[str, Floats]]
@@ -71,9 +73,10 @@ class Observations:
         self._folder = folder
         self._manifest = manifest
         cards = {name: registry.experts.get(name).card for name in experts}
-        self._experts = [DETECTOR, *experts]
-        self._single = [DETECTOR, *(name for name, card in cards.items() if card.role != "comparison")]
-        images = load_observations(folder, "images", self._single, list(manifest.images))
+        # Who looked at the originals, and who at the swaps, is decided in `hifibench.pipeline.run.Stages`.
+        self._of_swaps = [DETECTOR, *(name for name, card in cards.items() if card.role != "facts")]
+        single = [DETECTOR, *(name for name, card in cards.items() if card.role not in COMPARING)]
+        images = load_observations(folder, "images", single, list(manifest.images))
         position = {ref.image: index for index, ref in enumerate(manifest.images)}
 
         def take(names: list[str]) -> Stacked:
@@ -82,40 +85,90 @@ class Observations:
         self.pairs = pairs_table(manifest)
         self._source = take([pair.source for pair in manifest.pairs])
         self._target = take([pair.target for pair in manifest.pairs])
+        known = all(pair.truth for pair in manifest.pairs)
+        self._truth = take([pair.truth for pair in manifest.pairs]) if known else {}
         self.galleries = {
             name: Gallery(
                 identity=np.array([manifest.image(member).identity for member in members]),
                 image=np.array(members),
                 experts=take(list(members)),
+                video=np.array([manifest.image(member).video for member in members]),
             )
             for name, members in manifest.galleries.items()
         }
 
-    def of(self, method: str) -> Observed:
-        """What a metric may look at, for one method."""
-        swap = load_observations(self._folder, method, self._experts, list(self._manifest.pairs))
-        return Observed(self.pairs, swap, self._source, self._target, self.galleries)
+    def of(self, method: str, others: Mapping[str, Stacked] | None = None) -> Observed:
+        """What a metric may look at, for one method; ``others`` is what was seen in the swaps of those it competes with."""
+        swap = self.swaps(method)
+        return Observed(self.pairs, swap, self._source, self._target, self.galleries, self._truth, others or {})
+
+    def swaps(self, method: str) -> Stacked:
+        """What the experts saw in the swaps of one method."""
+        return load_observations(self._folder, method, self._of_swaps, list(self._manifest.pairs))
 
 
 def score(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int) -> dict[str, Any]:
     """Score every method, write ``scores.parquet`` and ``results.json``, return what the latter holds."""
     metrics = [registry.metric(name) for name in suite.metrics]
     observations = Observations(folder, manifest, suite.experts())
+    refused = _refused(suite, metrics)
     values: dict[str, dict[str, NDArray[np.float64]]] = {}
+    wholes: dict[str, dict[str, Whole]] = {}
+    competing = {
+        name: observations.swaps(name)
+        for name in suite.methods
+        if any(metric.whole for metric in metrics) and registry.swappers.get(name).card.kind == "method"
+    }
     for method in suite.methods:
-        observed = observations.of(method)
-        values[method] = {metric.name: _values(metric, observed) for metric in metrics}
+        others = {name: swap for name, swap in competing.items() if name != method}
+        observed = observations.of(method, others)
+        measured = [metric for metric in metrics if (method, metric.name) not in refused]
+        unmeasured = np.full(len(manifest.pairs), np.nan)
+        values[method] = dict.fromkeys([metric.name for metric in metrics], unmeasured)
+        values[method] |= {metric.name: _values(metric, observed) for metric in measured}
+        wholes[method] = {
+            metric.name: metric.whole(observed, seed, suite.draws)
+            for metric in measured
+            if metric.whole is not None and _swapped(metric, observed)
+        }
     clusters = observations.pairs["video"].to_numpy().astype(str)
-    scores = _summarise(suite, metrics, values, clusters, seed)
+    scores = _summarise(suite, metrics, Values(values, wholes, refused), clusters, seed)
     _write_scores(folder, observations.pairs["pair"].to_numpy(), values)
-    results = aggregate(folder, suite, manifest, seed, Scored(metrics, values, scores, clusters))
+    parts = _parts(suite, metrics, values, observations.of(suite.methods[0]), clusters, seed)
+    results = aggregate(folder, suite, manifest, seed, Scored(metrics, values, wholes, scores, parts, clusters))
     write_json(folder["results.json"], results)
     return results
 
 
+class Values(NamedTuple):
+    """What the metrics said: one value per pair, one for all, or nothing and why."""
+
+    pairs: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    wholes: Mapping[str, Mapping[str, Whole]]
+    refused: Mapping[tuple[str, str], str]
+
+
+def _refused(suite: Suite, metrics: Sequence[Metric]) -> dict[tuple[str, str], str]:
+    """(method, metric) -> why it is not scored: an expert is no judge of what it has taught."""
+    if suite.trained_with == "mark":
+        return {}
+    why = {}
+    for method in suite.methods:
+        card = registry.swappers.get(method).card
+        for metric in metrics:
+            if judges := took_part(card, metric.needs):
+                why[method, metric.name] = f"{', '.join(judges)} took part in the training of {method}"
+    return why
+
+
+def _swapped(metric: Metric, observed: Observed) -> bool:
+    """Whether there is a swap at all that a metric could look at."""
+    seen = [name for name in metric.needs if name != EXACT]
+    return all(observed.swap.get(expert) for expert in (DETECTOR, *seen))
+
+
 def _values(metric: Metric, observed: Observed) -> NDArray[np.float64]:
-    # Where no swap succeeded at all, there is nothing that a metric could look at.
-    if any(not observed.swap.get(expert) for expert in (DETECTOR, *metric.needs)):
+    if not _swapped(metric, observed):
         return np.full(len(observed.pairs), np.nan)
     values = np.asarray(metric.compute(observed), np.float64)
     if values.shape != (len(observed.pairs),):
@@ -123,15 +176,43 @@ def _values(metric: Metric, observed: Observed) -> NDArray[np.float64]:
     return values
 
 
+def _parts(
+    suite: Suite,
+    metrics: Sequence[Metric],
+    values: Mapping[str, Mapping[str, NDArray[np.float64]]],
+    observed: Observed,
+    clusters: NDArray[np.str_],
+    seed: int,
+) -> list[Part]:
+    """Every metric of every method over the parts of the suite's splits; sets are too small there for whole numbers."""
+    from metrics.summary import summarise_all
+
+    single = [metric for metric in metrics if metric.whole is None]
+    columns = [(method, metric) for method in suite.methods for metric in single]
+    parts = []
+    for split in map(registry.split, suite.splits):
+        labels, order = split.labels(observed)
+        for level in order:
+            inside = labels == level
+            if not inside.any():
+                continue
+            table = np.stack([values[method][metric.name][inside] for method, metric in columns], axis=1)
+            made = summarise_all([metric for _, metric in columns], table, clusters[inside], seed, suite.draws)
+            rows = [(method, one) for (method, _), one in zip(columns, made, strict=True)]
+            parts.append(Part(split, level, int(inside.sum()), rows))
+    return parts
+
+
 def _summarise(
     suite: Suite,
     metrics: list[Metric],
-    values: Mapping[str, Mapping[str, NDArray[np.float64]]],
+    said: Values,
     clusters: NDArray[np.str_],
     seed: int,
 ) -> dict[str, dict[str, Score]]:
     from metrics.summary import summarise_all
 
+    values = said.pairs
     columns = [(method, metric) for method in suite.methods for metric in metrics]
     table = np.stack([values[method][metric.name] for method, metric in columns], axis=1)
     largest = {metric.name: _largest([values[method][metric.name] for method in suite.methods]) for metric in metrics}
@@ -139,8 +220,26 @@ def _summarise(
     made = summarise_all([metric for _, metric in columns], table, clusters, seed, suite.draws, worst)
     scores: dict[str, dict[str, Score]] = {method: {} for method in suite.methods}
     for (method, metric), one in zip(columns, made, strict=True):
+        if reason := said.refused.get((method, metric.name)):
+            one = replace(one, n_failed=0, worst_case=math.nan, reason=reason)
+        elif metric.whole is not None:
+            one = _of_all(metric, one, said.wholes[method].get(metric.name))
         scores[method][metric.name] = one
     return scores
+
+
+def _of_all(metric: Metric, pairs: Score, whole: Whole | None) -> Score:
+    """The score of a set: what the pairs say of failures, and the number of all of them."""
+    if whole is None:
+        return replace(pairs, value=math.nan, low=math.nan, high=math.nan, worst_case=math.nan)
+    drawn = whole.draws[np.isfinite(whole.draws)]
+    low, high = (float(end) for end in np.quantile(drawn, [0.025, 0.975])) if drawn.size else (math.nan, math.nan)
+    worst = whole.value
+    if pairs.n_failed:
+        # Each failed pair counts as the worst value, as it would in a mean.
+        share = pairs.n_failed / pairs.n
+        worst = math.nan if metric.worst is None else (1 - share) * whole.value + share * metric.worst
+    return replace(pairs, value=whole.value, low=low, high=high, worst_case=worst, reason=whole.reason)
 
 
 def _largest(rows: list[NDArray[np.float64]]) -> float:

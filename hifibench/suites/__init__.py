@@ -4,7 +4,8 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 
-demo, ablation = (_HERE / f"{name}.yaml" for name in ("demo", "ablation"))
+demo, ablation, calibrate = (_HERE / f"{name}.yaml" for name in ("demo", "ablation", "calibrate"))
+truth, truth_video = (_HERE / f"{name}.yaml" for name in ("truth", "truth-video"))
 ffpp_table1, ffpp_table2, ffpp_ablation, ffpp_fig6 = (
     _HERE / f"ffpp-{name}.yaml" for name in ("table1", "table2", "ablation", "fig6")
 )

@@ -73,9 +73,13 @@ def _set(method: dict[str, Any], words: str) -> None:
         )
         raise UsageError(f"--set {words}: expected NAME=VALUE with a name among {known}.")
     try:
-        inner[last] = json.loads(text)
+        value = json.loads(text)
     except ValueError:
-        inner[last] = text
+        value = text
+    # Any text but the empty one would count as true.
+    if isinstance(inner[last], bool) and not isinstance(value, bool):
+        raise UsageError(f"--set {words}: expected true or false.")
+    inner[last] = value
 
 
 def train(

@@ -6,6 +6,7 @@ import pytest
 
 from hifibench.data import files, images
 from hifibench.errors import ImageError, UsageError
+from hifibench.pipeline.plan import pairs_table
 from hifibench.records import Manifest
 
 
@@ -310,3 +311,16 @@ def test_a_frame_column_alone_and_a_misspelt_one_are_refused(folder):
     assert "source_frame '3' without source_video" in refused(folder, "source,target,source_frame\na.png,b.png,3\n")
     message = refused(folder, "source,target,target_vidoe\na.png,b.png,000\n")
     assert "Did you mean 'target_video'?" in message
+
+
+def test_labels_of_targets_are_kept_and_reach_the_table_of_pairs(folder):
+    made = plan(folder, "source,target,label:occluder,label:light\na.png,b.png,glasses,\nb.png,c.png,,dark\n")
+    assert dict(made.image("b.png").labels) == {"occluder": "glasses"}
+    table = pairs_table(made)
+    assert table["label:occluder"].tolist() == ["glasses", ""]
+    assert table["label:light"].tolist() == ["", "dark"]
+
+
+def test_two_words_for_one_label_are_refused(folder):
+    said = refused(folder, "source,target,label:light\na.png,b.png,dark\nc.png,b.png,bright\n")
+    assert "line 3: the picture b.png is labelled light: 'bright', but 'dark' before; choose one." in said

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hifibench.experts import landmarker
-from hifibench.experts.landmarker import BLENDSHAPES, CARD, Landmarker
+from hifibench.experts.landmarker import BLENDSHAPES, CARD, N_VERTICES, Landmarker, colours
 from hifibench.faces import canonical
 from hifibench.faces.mesh_shape import shape_mm
 from hifibench.faces.pose import euler_deg
@@ -31,7 +31,10 @@ def seen(expert: Landmarker, given: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def test_outputs_are_what_the_card_says(seen: dict[str, np.ndarray]) -> None:
-    shapes = {"landmarks": (478, 3), "blendshapes": (52,), "pose_deg": (3,), "shape": (513,), "transform": (4, 4)}
+    shapes = {
+        **{"landmarks": (478, 3), "blendshapes": (52,), "pose_deg": (3,), "shape": (513,), "transform": (4, 4)},
+        "colours": (468, 3),
+    }
     assert set(seen) == set(CARD.outputs) == set(shapes)
     for name, values in seen.items():
         assert values.shape == (len(SEEDS), *shapes[name])
@@ -64,6 +67,44 @@ def test_pose_and_shape_come_from_the_mesh(seen: dict[str, np.ndarray]) -> None:
         mesh = seen["landmarks"][row]
         np.testing.assert_allclose(seen["pose_deg"][row], euler_deg(canonical.fit(mesh).rotation), atol=1e-4)
         np.testing.assert_allclose(seen["shape"][row], shape_mm(mesh).ravel(), atol=1e-4)
+
+
+def test_colours_are_those_of_the_crop_at_the_vertices(seen: dict[str, np.ndarray], given: np.ndarray) -> None:
+    for row in range(len(SEEDS)):
+        image = np.rint(given[row] * 255).astype(np.uint8).transpose(1, 2, 0)
+        points = seen["landmarks"][row, :N_VERTICES, :2]
+        np.testing.assert_allclose(seen["colours"][row], _means_of_patches(image, points), atol=1e-6)
+    x, y = np.rint(points).astype(int).T
+    nearest = given[-1].transpose(1, 2, 0)[y, x]
+    assert np.abs(seen["colours"][-1] - nearest).mean() < 0.03
+
+
+def test_colours_between_pixels_are_interpolated_and_beyond_the_picture_unknown() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    points = rng.uniform((-2, -2), (31, 21), (500, 2)).astype(np.float32)
+    points[:4] = [0, 0], [29, 19], [29.01, 5], [5, -0.01]
+    found = colours(image, points)
+    np.testing.assert_allclose(found, _means_of_patches(image, points), atol=1e-6)
+    np.testing.assert_array_equal(np.isnan(found[:4]).all(1), [False, False, True, True])
+    assert found.dtype == np.float32
+
+
+def _means_of_patches(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The same by another way: the whole picture is averaged, then read between its pixels."""
+    height, width = image.shape[:2]
+    wide = np.pad(image.astype(np.float64) / 255, ((1, 2), (1, 2), (0, 0)), mode="edge")
+    means = sum(wide[i : i + height + 1, j : j + width + 1] for i in range(3) for j in range(3)) / 9
+    means[-1], means[:, -1] = means[-2], means[:, -2]
+    rows = []
+    for x, y in points.astype(np.float64):
+        if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
+            rows.append(np.full(3, np.nan))
+            continue
+        left, top = int(x), int(y)
+        square = means[top : top + 2, left : left + 2]
+        rows.append(np.array([1 - y + top, y - top]) @ np.tensordot([1 - x + left, x - left], square, (0, 1)))
+    return np.array(rows)
 
 
 def test_own_pose_agrees_in_sign_with_mediapipes(seen: dict[str, np.ndarray]) -> None:

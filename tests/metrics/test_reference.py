@@ -18,16 +18,17 @@ NAMES = (
     "expression[mediapipe]",
     "background[l1]",
     "background[ssim]",
+    "forgery_auc[spectrum]",
 )
 ROWS = {
-    "target-copy": (1.0, 0.0, 4.0, 1.0, 0.0, 0.0, 0.0, 1.0),
-    "re-encode": (1.0, 0.0, 5.0, 0.98, 0.3, 0.1, 0.01, 0.97),
-    "source-paste": (99.0, 97.0, 100.0, 0.2, 9.0, 0.9, 0.001, 0.99),
-    "method": (70.0, 60.0, 90.0, 0.3, 2.0, 0.3, 0.002, 0.98),
+    "target-copy": (1.0, 0.0, 4.0, 1.0, 0.0, 0.0, 0.0, 1.0, 50.0),
+    "re-encode": (1.0, 0.0, 5.0, 0.98, 0.3, 0.1, 0.01, 0.97, 52.0),
+    "source-paste": (99.0, 97.0, 100.0, 0.2, 9.0, 0.9, 0.001, 0.99, 99.0),
+    "method": (70.0, 60.0, 90.0, 0.3, 2.0, 0.3, 0.002, 0.98, 80.0),
 }
 METRICS = [registry.metric(name) for name in NAMES]
 GALLERIES = {"frames": 100, "sources": 100}
-EQUAL, CHANCE, CEILING, LEADS, POSE, BETWEEN = range(6)
+EQUAL, CHANCE, CEILING, LEADS, POSE, BETWEEN, COMPRESSED, PASTED = range(8)
 
 
 def score(metric, value, n=100, spread=2.0):
@@ -67,6 +68,10 @@ def test_a_table_in_order_passes_every_check():
         ("target-copy", NAMES[2], 30.0, {CHANCE}, "30.0 % (chance 4.0 %)"),
         ("re-encode", NAMES[0], 20.0, {CHANCE}, "re-encode"),
         ("source-paste", NAMES[0], 66.0, {CEILING}, "66.0 %"),
+        ("re-encode", "forgery_auc[spectrum]", 64.0, {COMPRESSED}, "re-encode forgery_auc[spectrum] 64.0 %"),
+        ("re-encode", "forgery_auc[spectrum]", 36.0, {COMPRESSED}, "36.0 %"),
+        ("re-encode", "forgery_auc[spectrum]", 61.0, set(), ""),
+        ("source-paste", "forgery_auc[spectrum]", 70.0, {PASTED}, "70.0 %"),
         ("method", NAMES[1], 100.0, set(), ""),
         ("source-paste", "pose[mediapipe]", 0.2, {POSE, BETWEEN}, "0.2 deg against 0.3 of re-encode"),
         ("re-encode", "expression[mediapipe]", 1.2, {BETWEEN}, "1.2 between 0 and 0.9"),
@@ -117,7 +122,7 @@ def test_what_cannot_be_checked_is_skipped_and_said_so(missing):
     else:
         scores = {method: {name: score(name, nan) for name in row} for method, row in scores.items()}
     checks = check_order(scores, metrics, GALLERIES)
-    assert len(checks) == 6
+    assert len(checks) == 8
     assert all(check.ok and check.skipped and check.detail.startswith("Skipped: it takes") for check in checks)
 
 

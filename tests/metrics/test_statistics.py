@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -7,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats import contingency_tables, multitest, proportion
 
-from metrics.statistics import cluster_bootstrap, holm, mcnemar, mean, paired_difference, wilson
+from hifibench.errors import UsageError
+from metrics.resampling import cluster_weights
+from metrics.statistics import (
+    cluster_bootstrap,
+    holm,
+    mcnemar,
+    mean,
+    paired_difference,
+    paired_differences,
+    wilson,
+)
 
 
 def clustered(rng, n_clusters, per_cluster, between, within, columns=None):
@@ -85,7 +97,8 @@ def test_a_column_is_the_same_alone_and_beside_others():
 def test_many_clusters_are_drawn_in_blocks_that_follow_one_another(monkeypatch):
     values, names = clustered(np.random.default_rng(6), 40, 2, between=1.0, within=1.0)
     whole = cluster_bootstrap(values, names, seed=1, draws=100)
-    monkeypatch.setattr("metrics.statistics._WEIGHTS", 40 * 8)
+    monkeypatch.setattr("metrics.resampling._HELD", 40 * 8)
+    cluster_weights.cache_clear()
     assert cluster_bootstrap(values, names, seed=1, draws=100) == whole
 
 
@@ -130,10 +143,13 @@ def test_a_draw_without_any_value_is_left_out():
         (np.zeros((2, 2, 2)), ["a", "b"], {}, r"expected \(n,\) or \(n, m\)"),
         (np.zeros(2), ["a", "b"], {"draws": 0}, "draws = 0"),
         (np.zeros(2), ["a", "b"], {"level": 95}, "level = 95"),
+        (np.zeros(2), ["a", None], {}, r"1 of 2 rows has no cluster \(the first is row 1\): every row needs the name"),
+        (np.zeros(2), None, {}, "No clusters were given"),
     ],
 )
-def test_bad_input_to_the_bootstrap_is_refused(values, names, more, message):
-    with pytest.raises(ValueError, match=message):
+@pytest.mark.parametrize("kind", [ValueError, UsageError])
+def test_bad_input_to_the_bootstrap_is_refused(values, names, more, message, kind):
+    with pytest.raises(kind, match=message):
         cluster_bootstrap(values, names, seed=0, **more)
 
 
@@ -165,6 +181,26 @@ def test_a_paired_difference_refuses_unpaired_values():
         paired_difference(np.zeros(2), np.zeros(3), ["a", "b"], seed=0)
 
 
+def test_all_paired_differences_at_once_are_those_of_every_two():
+    values, names = clustered(np.random.default_rng(11), 20, 3, between=1.0, within=1.0, columns=4)
+    values[np.random.default_rng(12).random(values.shape) < 0.2] = np.nan
+    found = paired_differences(values, names, seed=3, draws=200)
+    for one in range(4):
+        assert found.difference[one, one] == found.low[one, one] == found.high[one, one] == 0
+        for other in range(one + 1, 4):
+            alone = paired_difference(values[:, one], values[:, other], names, seed=3, draws=200)
+            assert tuple(array[one, other] for array in found) == alone
+            there_and_back = (found.difference[other, one], found.high[other, one], found.low[other, one])
+            assert there_and_back == tuple(-number for number in alone)
+
+
+def test_methods_that_share_no_pair_have_no_difference():
+    found = paired_differences(np.array([[1.0, np.nan], [1.0, np.nan], [np.nan, 2.0]]), ["a", "b", "c"], seed=0)
+    assert np.isnan(found.difference[0, 1]) and np.isnan(found.low[1, 0])
+    with pytest.raises(ValueError, match=r"values \(3,\): expected \(n, m\)"):
+        paired_differences(np.zeros(3), ["a", "b", "c"], seed=0)
+
+
 @settings(deadline=None)
 @given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.sampled_from([0.9, 0.95]))
 def test_wilson_agrees_with_statsmodels(counts, level):
@@ -179,6 +215,8 @@ def test_wilson_of_nothing_is_unknown_and_of_nonsense_refused():
     assert np.isnan(wilson(0, 0)).all()
     with pytest.raises(ValueError, match="3 successes of 2"):
         wilson(3, 2)
+    with pytest.raises(ValueError, match="level = 95"):
+        wilson(1, 2, level=95)
 
 
 @settings(deadline=None)
@@ -198,10 +236,15 @@ def test_mcnemar_holds_far_out_in_the_tail_and_refuses_nonsense():
         mcnemar(-1, 2)
 
 
-@settings(deadline=None)
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
-def test_holm_agrees_with_statsmodels(pvalues):
-    np.testing.assert_allclose(holm(pvalues), multitest.multipletests(pvalues, method="holm")[1], atol=1e-12)
+def test_holm_agrees_with_statsmodels(monkeypatch):
+    # Theirs collects garbage at every call, which takes long beside large libraries.
+    monkeypatch.setattr(gc, "collect", lambda: 0)
+
+    @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+    def agrees(pvalues):
+        np.testing.assert_allclose(holm(pvalues), multitest.multipletests(pvalues, method="holm")[1], atol=1e-12)
+
+    agrees()
 
 
 def test_holm_of_nothing_is_nothing_and_of_nonsense_refused():

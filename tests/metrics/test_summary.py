@@ -139,3 +139,10 @@ def test_the_leader_beats_all_the_others():
     rows = {"low": base - 5, "top": base + 5, "mid": base}
     assert leader(rows, [str(i) for i in range(30)], "up", seed=0) == "top"
     assert leader(rows, [str(i) for i in range(30)], "down", seed=0) == "low"
+
+
+def test_pairs_with_nothing_to_score_count_nowhere():
+    made = summarise(POSE, np.array([1.0, np.inf, 3.0, np.nan]), list("abcd"), seed=0, worst=8)
+    assert (made.value, made.n, made.n_failed, made.worst_case) == (2.0, 3, 1, 4.0)
+    rows = {"a": np.array([1.0, np.inf, 3.0]), "b": np.array([2.0, np.inf, 4.0])}
+    assert leader(rows, list("uvw"), "down", seed=0) == "a"

@@ -97,4 +97,4 @@ def test_csv_keeps_figures_apart_by_source_and_names_no_metric_of_ours(make_run:
 @pytest.mark.parametrize("metric", ["shape[ringnet]", "shape[3ddfa]"])
 def test_the_other_tables_stay(make_run: MakeRun, metric: str) -> None:
     run = read.run(paper_run.write(make_run, paper_run.results((*paper_run.PAPER[:2], metric))))
-    assert metric in {column.name for column in tables.build(run).key}
+    assert metric in {column.name for column in tables.build(run).leads[0].columns}

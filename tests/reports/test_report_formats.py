@@ -45,9 +45,9 @@ def test_markdown_reads_as_tables_with_every_number(make_run: MakeRun) -> None:
     table = tables.build(read.run(make_run()))
     rows = cells_of(formats.markdown(table))
     header, *body = rows[: 1 + len(table.rows)]
-    assert len(header) == 1 + len(table.key)
+    assert len(header) == 1 + len(table.leads[0].columns)
     for row, cells in zip(table.rows, body, strict=True):
-        expected = [table.cell(row, column) for column in table.key]
+        expected = [table.cell(row, column) for column in table.leads[0].columns]
         assert cells == [row.name, *(f"{cell.text} {cell.interval}".strip() for cell in expected)]
     listed = sum(len(section.columns) + 1 for section in table.sections)
     assert len(rows) == 1 + len(table.rows) + listed
@@ -80,7 +80,7 @@ def test_latex_is_two_balanced_booktabs_tables(make_run: MakeRun) -> None:
         assert text.count(rf"\{rule}") == 2
     assert r"50\%\_a\&b\{\textasciitilde{}\}" in text
     bodies = re.findall(r"\\begin\{tabular\}\{(l r*|lr+)\}\n\\toprule\n(.*?)\\bottomrule", text, re.DOTALL)
-    assert [len(columns) for columns, _ in bodies] == [1 + len(table.key), 1 + len(table.rows)]
+    assert [len(columns) for columns, _ in bodies] == [1 + len(table.leads[0].columns), 1 + len(table.rows)]
     for columns, body in bodies:
         rows = [line for line in body.splitlines() if line and line != r"\midrule"]
         assert all(line.endswith(r" \\") for line in rows)

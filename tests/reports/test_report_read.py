@@ -65,7 +65,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
         read.run(tmp_path / "absent")
 
 
-@pytest.mark.parametrize("schema", [0, 2, None, "1"])
+@pytest.mark.parametrize("schema", [0, 3, None, "1"])
 def test_another_schema_is_refused(make_run: MakeRun, schema: object) -> None:
     with pytest.raises(UsageError, match=r"has schema .*, expected 1"):
         read.run(make_run({**finished_run.results(), "schema": schema}))

@@ -28,7 +28,7 @@ def test_reference_rows_come_first_and_keep_their_order(make_run: MakeRun) -> No
 
 def test_the_key_table_holds_the_first_of_each_metric_of_the_paper(make_run: MakeRun) -> None:
     table = build(make_run(finished_run.results(n_failed=0)))
-    assert [column.name for column in table.key] == [
+    assert [column.name for column in table.leads[0].columns] == [
         RETRIEVAL, "pose[mediapipe]", "shape[3ddfa]", "expression[mediapipe]", "failed", "latency",
     ]  # fmt: skip
 
@@ -37,7 +37,7 @@ def test_without_the_metrics_of_the_paper_the_key_table_holds_the_first_ones(mak
     content = finished_run.results(n_failed=0)
     content["metrics"] = [metric for metric in content["metrics"] if glossary.base(metric["name"]) == "background"]
     content["scores"] = [score for score in content["scores"] if glossary.base(score["metric"]) == "background"]
-    assert build(make_run(content)).key[0].name == "background[l1]"
+    assert build(make_run(content)).leads[0].columns[0].name == "background[l1]"
 
 
 def test_every_metric_stands_in_exactly_one_section(make_run: MakeRun) -> None:
@@ -63,14 +63,14 @@ def test_what_is_missing_is_a_dash(make_run: MakeRun) -> None:
     assert table.cells["target-copy", content["scores"][0]["metric"]].text == MISSING
     second = table.cells["target-copy", content["scores"][1]["metric"]]
     assert (second.text, second.interval) == ("0.0", "")
-    latency = next(column for column in table.key if column.name == "latency")
+    latency = next(column for column in table.leads[0].columns if column.name == "latency")
     assert [table.cell(row, latency).text for row in table.rows] == [MISSING, MISSING, MISSING, "61.2", MISSING]
 
 
 def test_worst_cases_stand_beside_the_metric_when_a_pair_failed(make_run: MakeRun) -> None:
     table = build(make_run())
-    names = [column.name for column in table.key]
-    worst = table.key[names.index(RETRIEVAL) + 1]
+    names = [column.name for column in table.leads[0].columns]
+    worst = table.leads[0].columns[names.index(RETRIEVAL) + 1]
     assert worst.worst_of == RETRIEVAL
     assert table.cells["faceswap", worst.name].text == "58.8"
     assert table.cells["faceswap", "failed"].text == "2/100"
@@ -79,7 +79,7 @@ def test_worst_cases_stand_beside_the_metric_when_a_pair_failed(make_run: MakeRu
 
 def test_without_failures_there_is_no_worst_case(make_run: MakeRun) -> None:
     table = build(make_run(finished_run.results(n_failed=0)))
-    assert not any(column.worst_of for column in table.key)
+    assert not any(column.worst_of for column in table.leads[0].columns)
     assert not any(note.text.startswith("Worst case") for note in table.notes)
 
 

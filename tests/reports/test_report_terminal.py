@@ -32,7 +32,7 @@ def test_no_number_is_cut_or_folded_at_any_width(make_run: MakeRun, width: int, 
         if "worst" not in name:
             assert cell.text in text
             assert cell.interval in text
-    for column in table.key:
+    for column in table.leads[0].columns:
         if column.worst_of:
             assert all(table.cell(row, column).text in text for row in table.rows)
 

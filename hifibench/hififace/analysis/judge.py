@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hifibench import registry
 from hifibench.hififace.analysis.faces import AlignedPair
-from hifibench.pipeline.observe import Look, Observer, Seen, face_of
+from hifibench.pipeline.observe import Beside, Look, Observer, Seen, face_of
 from hifibench.pipeline.store import stack
 from hifibench.records import Floats, Frame, Observed
 
@@ -58,7 +58,9 @@ class Judge:
 
     def _look(self, swap: Judged) -> Seen:
         target = swap.pair.target
-        return self.observer.look(Look(swap.frame, face_of(target.seen), target.frame, target.seen))
+        return self.observer.look(
+            Look(swap.frame, face_of(target.seen), {"comparison": Beside(target.frame, target.seen)})
+        )
 
     def _stacked(self, seen: Sequence[Seen]) -> dict[str, dict[str, Floats]]:
         """Expert -> output -> rows; an expert that saw nothing gives rows of NaN, or no outputs if it never saw any."""
