@@ -207,7 +207,7 @@ def train(
 
 @app.command(name="list")
 def list_(what: Annotated[Listing, typer.Argument(help="What to list.")], add: Add = None) -> None:
-    """List what is installed, plugins included: suites, methods and their kinds, presets, metrics, splits or experts."""
+    """List what is installed, plugins included: suites, methods, their kinds, presets, metrics, splits or experts."""
     from hifibench.commands import add_methods, show_list
 
     add_methods(tuple(add or ()))

@@ -92,10 +92,10 @@ def _again(run: Run, suite: Suite, manifest: Manifest, how: Compression, device:
     """Score the run with all images compressed; its folder."""
     from baselines import compressed
     from hifibench import assets, clips, data
-    from hifibench.registry import swappers
     from hifibench.needs import of_suite
     from hifibench.pipeline.progress import Reporter
     from hifibench.pipeline.run import run as run_suite
+    from hifibench.registry import swappers
 
     out, reporter = run.folder / FOLDER / how.slug, Reporter(quiet)
     load, clip = data.loader(suite.data), moving(suite.data)

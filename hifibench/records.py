@@ -234,9 +234,9 @@ class Observed:
     """All that a metric may look at, for one method; ``n`` pairs, aligned row by row.
 
     Attributes:
-        pairs: one row per pair: ``pair, source, target, source_id, target_id, source_video, video, frame`` (``video`` and
-            ``frame`` are the target's; the video is the cluster of the intervals), and ``label:<name>`` for what the
-            targets are labelled with.
+        pairs: one row per pair: ``pair, source, target, source_id, target_id, source_video, video, frame`` (``video``
+            and ``frame`` are the target's; the video is the cluster of the intervals), and ``label:<name>`` for what
+            the targets are labelled with.
         swap: expert -> output name -> array ``(n, …)`` seen on the swapped frames; NaN rows where it failed. The face
             itself stands under ``detector``: ``box`` (n, 4), ``landmarks`` (n, 5, 2), ``score`` (n, 1).
         source: the same for the source images.

@@ -89,7 +89,7 @@ def respond(
     correlation is that of the shares at the doses. Intervals are bootstraps over clusters.
 
     Args:
-        values: ``(n, k)``: n pairs at k rising doses; NaN where a pair could not be scored.
+        values: ``(n, k)``: n pairs at k rising doses; NaN or infinite where a pair could not be scored.
         undamaged: ``(n,)`` the same pairs at dose 0.
         amounts: ``(n, k)`` how much of the property was moved, in the unit of the series.
         clusters: ``(n,)`` video of each pair.
@@ -118,6 +118,8 @@ def respond(
             f"values {table.shape}, amounts {given.shape}, undamaged {at_zero.shape}, clusters {names.shape}: "
             "expected (n, k) twice and (n,) twice"
         )
+    # Infinity is a metric's word for a pair that it does not concern.
+    table, at_zero = (np.where(np.isfinite(one), one, nan) for one in (table, at_zero))
     changes = table - at_zero[:, None]
     scored = np.isfinite(changes)
     counts = scored.sum(axis=0)

@@ -26,6 +26,10 @@ MISSING = "—"
 _WIDE, _HIGH = 200.0, 96.0
 """Of a plot, in the units of its SVG."""
 _THUMBNAIL_PX = 112
+_NAME = 23
+"""Width of the names in a terminal; a longer one has its brackets on a line of their own."""
+_WIDE_CONSOLE = 96
+"""From as many columns on, a terminal shows what more pairs resolve, too."""
 CROSS_TALK = 0.25
 """Share of a metric's way from floor to ceiling: a dose that it should ignore and that moves it further is marked."""
 
@@ -152,14 +156,15 @@ def _series(calibration: Calibration) -> tuple[Curve, ...]:
 
 def show(calibration: Calibration, console: Console) -> None:
     """Print floor, ceiling, rho and resolution of every metric."""
-    few, many = PAIRS
+    # Of more pairs the page tells too; they resolve less by the root of their number.
+    told = PAIRS if console.width >= _WIDE_CONSOLE else PAIRS[:1]
     table = grids.empty(f"Calibration on {calibration.pairs} rendered pairs, seed {calibration.seed}")
-    table.add_column("metric", overflow="fold")
-    for heading in ("floor", "ceiling", "ρ", f"resolves\nat {few}", f"\nat {many:,}"):
+    table.add_column("metric", overflow="fold", min_width=_NAME)
+    for heading in ("floor", "ceiling", "ρ", *(f"resolves\nat {n:,}" for n in told)):
         table.add_column(heading, justify="right")
     for entry in sorted(calibration.metrics, key=lambda entry: entry.group):
         curve = entry.weakest
-        name = Text(entry.name, style="bold")
+        name = Text(entry.name if len(entry.name) <= _NAME else entry.name.replace("[", "\n["), style="bold")
         name.append(" poor" if entry.poor else "", style="bold red")
         if curve is not None:
             name.append(f"\n  by {', '.join(one.name for one in entry.judged)}", style="not bold dim")
@@ -171,7 +176,7 @@ def show(calibration: Calibration, console: Console) -> None:
             f"{number(entry.floor.again, entry.decimals)}{unit(entry.unit)}",
             number(entry.ceiling, entry.decimals),
             rho,
-            *(MISSING if curve is None else resolution(entry, curve, n) for n in (few, many)),
+            *(MISSING if curve is None else resolution(entry, curve, n) for n in told),
         )
     console.print(table)
     console.print()
@@ -181,8 +186,8 @@ def show(calibration: Calibration, console: Console) -> None:
     console.print(
         Text(
             "floor: of the true swap, rendered again; ceiling: of a swap without any of the property; ρ: Spearman's, "
-            "value against dose within pairs, of the dose that the metric follows least; resolves: smallest change that so many "
-            f"pairs tell at level {LEVEL}, power {POWER}, in the metric's unit and in the dose's.",
+            "value against dose within pairs, of the dose that the metric follows least; resolves: the smallest change "
+            f"that so many pairs tell at level {LEVEL}, power {POWER}, in the metric's unit and in the dose's.",
             style="dim",
         )
     )
@@ -191,7 +196,7 @@ def show(calibration: Calibration, console: Console) -> None:
 def resolution(entry: Entry, curve: Curve, n: int) -> str:
     """What n pairs resolve: in the metric's unit, then in the dose's."""
     found = curve.resolution[n]
-    dose = "> largest dose" if found.dose is None else f"{found.dose:.2g} {curve.unit}"
+    dose = "> largest" if found.dose is None else f"{found.dose:.2g} {curve.unit}"
     return f"{number(found.metric, entry.decimals)}\n{dose}"
 
 

@@ -7,9 +7,11 @@ person. A byte order mark, Windows line ends, and semicolons or tabs instead of 
 Pictures that are frames of videos say so in ``source_video,source_frame,target_video,target_frame``: the name of the
 video, as ``000``, and the frame's index in it, counted from zero. Released methods are found by them
 (`baselines.released`), and intervals are clustered by them. A picture without a video leaves both cells empty, or the
-columns are not there. Columns ``label:<name>`` say more of the target, as ``label:occluder``; the split ``label[<name>]``
-reads them, and an empty cell is not known. Without an id, a picture of a video shows the person whom the ids of other pictures of that video
+columns are not there. Without an id, a picture of a video shows the person whom the ids of other pictures of that video
 name, and if there is none, or more than one, a person called as the video is.
+
+Columns ``label:<name>`` say more of the target, as ``label:occluder``; the split ``label[<name>]`` reads them. An empty
+cell is not known.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def plan(data: HeadData, seed: int, limit: int | None) -> Manifest:
         images=tuple(images.values()),
         pairs=tuple(pairs),
         galleries={"frames": tuple(ref.image for ref in targets), "sources": plain.galleries["sources"]},
-        origin=f"heads: version {heads.VERSION}; split {data.split}; the true swap is known",
+        origin=f"heads: version {heads.VERSION}, {heads.fingerprint()[:12]}; split {data.split}; the true swap is known",
     )
 
 

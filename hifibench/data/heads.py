@@ -15,12 +15,13 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hifibench import assets
 from hifibench.data import images
 from hifibench.errors import ImageError, MissingError, UsageError
+from hifibench.heads import correspondence, geometry, render
 from hifibench.heads import facts as exact
-from hifibench.heads import geometry, render
 from hifibench.heads import scene as scenes
 from hifibench.heads.facts import Facts
 from hifibench.heads.labels import FACE, LABELS
@@ -41,6 +42,7 @@ __all__ = [
     "facts",
     "fingerprint",
     "load",
+    "mediapipe_indices",
     "parse",
     "people",
     "shots",
@@ -60,8 +62,8 @@ def fingerprint() -> str:
     """SHA-256 over the generator's code and geometry; entries of the cache under another one are left alone."""
     digest = hashlib.sha256(str(VERSION).encode())
     folder = geometry.FILE.parent
-    makers = sorted(path for path in folder.glob("*.py") if path.stem not in ("extract", "marks"))
-    for path in (*makers, folder / "marks.py", folder.parent / "faces" / "rasteriser.py", geometry.FILE):
+    makers = sorted(path for path in folder.glob("*.py") if path.stem not in ("extract", "correspondence"))
+    for path in (*makers, folder.parent / "faces" / "rasteriser.py", geometry.FILE):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -115,16 +117,16 @@ def facts(uri: str) -> Facts:
 
     Returns:
         ``pose_deg`` (3,) yaw, pitch, roll (signs as in `hifibench.faces.pose`); ``gaze_deg`` (2,) yaw and pitch of the
-        eyes relative to their rest in the skull; ``landmarks`` (68, 2) pixels and ``landmarks3d`` (68, 3) mm
-        in the head frame, iBUG's
-        order (`hifibench.heads.marks`); ``visible`` (68,) 1 or 0; ``vertices`` (k, 3) mm in the head frame with the
-        expression and without the pose; ``shape`` (k * 3,) the same without the expression; ``identity`` (100,) in
-        standard deviations; ``expression`` (52,) ARKit weights in [0, 1], lids following the gaze included; ``light``
-        (27,) harmonics of the irradiance, (9, 3) in the camera frame, see `hifibench.heads.light`; ``skin_rgb`` (3,)
-        linear albedo; ``occlusion`` (1,) share of the face's pixels that an occluder hides; ``parsing`` (256, 256)
-        uint8, see `LABELS`; ``depth`` (256, 256) mm along the camera's axis, infinity for background (a hand or bar is
-        drawn in the picture and has no depth); ``rotation`` (3, 3), ``shift`` (3,) and ``focal`` (1,), which take the
-        head frame to the camera's, and that to pixels:
+        eyes relative to their rest in the skull; ``landmarks`` (68, 2) pixels and ``landmarks3d`` (68, 3) mm in the
+        head frame, iBUG's order (`hifibench.heads.marks`); ``visible`` (68,) 1 or 0; ``mediapipe_points`` (150, 3) mm
+        in the head frame, those points of MediaPipe's mesh that `mediapipe_indices` names; ``vertices`` (k, 3) mm in
+        the head frame with the expression and without the pose; ``shape`` (k * 3,) the same without the expression;
+        ``identity`` (100,) in standard deviations; ``expression`` (52,) ARKit weights in [0, 1], lids following the
+        gaze included; ``light`` (27,) harmonics of the irradiance, (9, 3) in the camera frame, see
+        `hifibench.heads.light`; ``skin_rgb`` (3,) linear albedo; ``occlusion`` (1,) share of the face's pixels that an
+        occluder hides; ``parsing`` (256, 256) uint8, see `LABELS`; ``depth`` (256, 256) mm along the camera's axis,
+        infinity for background (a hand or bar is drawn in the picture and has no depth); ``rotation`` (3, 3), ``shift``
+        (3,) and ``focal`` (1,), which take the head frame to the camera's, and that to pixels:
         ``pixel = (127.5, 127.5) + focal * (x, -y) / -z``.
 
     Raises:
@@ -132,6 +134,11 @@ def facts(uri: str) -> Facts:
     """
     scene = parse(uri)
     return {name: value.copy() for name, value in exact.exact(scene, _picture(scene)).items()}
+
+
+def mediapipe_indices() -> NDArray[np.int64]:
+    """``(150,)``: which of MediaPipe's 468 mesh points ``mediapipe_points`` are (`hifibench.heads.correspondence`)."""
+    return correspondence.load().indices.copy()
 
 
 def swapped(source_uri: str, target_uri: str) -> str:

@@ -49,8 +49,8 @@ CARD = ExpertCard(
     outputs={
         "exact_l1": "() mean absolute difference in [0, 1] over the known occluder within the hull of the 68 known "
         f"landmarks; infinite where it hides less than {LEAST_EXACT:.1%} of that, NaN where nothing is known",
-        "estimated_l1": "() the same over what is taken for an occluder within the face oval; infinite where that is less "
-        f"than {LEAST_ESTIMATED:.0%} of it",
+        "estimated_l1": "() the same over what is taken for an occluder within the face oval; infinite where that is "
+        f"less than {LEAST_ESTIMATED:.0%} of it",
     },
     licence="Apache-2.0",
     needs=("mediapipe",),

@@ -98,7 +98,12 @@ class Observations:
         }
 
     def of(self, method: str, others: Mapping[str, Stacked] | None = None) -> Observed:
-        """What a metric may look at, for one method; ``others`` is what was seen in the swaps of those it competes with."""
+        """What a metric may look at, for one method.
+
+        Args:
+            method: its name.
+            others: what was seen in the swaps of those it competes with.
+        """
         swap = self.swaps(method)
         return Observed(self.pairs, swap, self._source, self._target, self.galleries, self._truth, others or {})
 

@@ -190,10 +190,10 @@ SEEN = {"parsing", "depth", "occlusion", "visible"}
 @pytest.mark.parametrize(
     ("what", "facts"),
     [
-        ("expression", {"expression", "vertices", "landmarks", "landmarks3d"}),
-        ("shape", {"identity", "shape", "vertices", "landmarks", "landmarks3d"}),
+        ("expression", {"expression", "vertices", "landmarks", "landmarks3d", "mediapipe_points"}),
+        ("shape", {"identity", "shape", "vertices", "landmarks", "landmarks3d", "mediapipe_points"}),
         ("skin", {"skin_rgb"}),
-        ("identity", {"identity", "skin_rgb", "shape", "vertices", "landmarks", "landmarks3d"}),
+        ("identity", {"identity", "skin_rgb", "shape", "vertices", "landmarks", "landmarks3d", "mediapipe_points"}),
         ("light", {"light"}),
         ("noise", set()),
     ],

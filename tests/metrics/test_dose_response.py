@@ -77,8 +77,10 @@ def test_failed_pairs_count_neither_in_the_change_nor_in_the_dose() -> None:
     assert made.slope == pytest.approx(2.0)
 
 
-def test_nothing_scored_is_no_error() -> None:
-    made = respond(np.full((N, K), np.nan), np.zeros(N), DOSES, NAMES, sign=1, seed=0, draws=20)
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("nothing", [np.nan, np.inf])
+def test_nothing_scored_is_no_error(nothing: float) -> None:
+    made = respond(np.full((N, K), nothing), np.full(N, nothing), DOSES, NAMES, sign=1, seed=0, draws=20)
     assert np.isnan(made.rho) and np.isnan(made.means).all() and made.smallest[100].dose is None
 
 

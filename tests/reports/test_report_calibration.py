@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def test_strips_show_the_first_pair_at_every_dose(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [80, 160])
 def test_the_terminal_names_floor_rho_and_resolution(width: int) -> None:
-    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    console = Console(width=width, record=True, file=io.StringIO())
     report.show(calibration(), console)
     text = console.export_text()
     for word in (
@@ -105,8 +106,14 @@ def test_the_terminal_names_floor_rho_and_resolution(width: int) -> None:
         "0.95",
         "0.90 to 0.97",
         "0.6 deg",
-        "> largest",
         "gaze[mediapipe] is poor: ρ 0.40",
     ):
         assert word in text
     assert max(map(len, text.splitlines())) <= width
+
+
+def test_a_wide_terminal_tells_of_more_pairs_too() -> None:
+    console = Console(width=120, record=True, file=io.StringIO())
+    report.show(calibration(), console)
+    text = console.export_text()
+    assert "at 1,000" in text and "> largest" in text
