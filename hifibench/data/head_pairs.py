@@ -62,7 +62,8 @@ def plan(data: HeadData, seed: int, limit: int | None) -> Manifest:
         images=tuple(images.values()),
         pairs=tuple(pairs),
         galleries={"frames": tuple(ref.image for ref in targets), "sources": plain.galleries["sources"]},
-        origin=f"heads: version {heads.VERSION}, {heads.fingerprint()[:12]}; split {data.split}; the true swap is known",
+        # The code that draws them decides their pixels too, and a run must not be gone on with by another one's.
+        origin=f"heads: version {heads.VERSION}, {heads.fingerprint()[:12]}; split {data.split}; true swaps known",
     )
 
 
