@@ -99,8 +99,9 @@ def run(
         typer.Option(help="A forgery detector to score with besides, or trained-on-others; repeatable."),
     ] = None,
     trained_with: Annotated[
-        TrainedWith, typer.Option(help="Scores by a network that took part in the method's training.")
-    ] = TrainedWith.refuse,
+        TrainedWith | None,
+        typer.Option(help="Scores by a network that took part in the method's training; default the suite's way."),
+    ] = None,
     weights: Weights = None,
     add: Add = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N pairs.")] = None,
@@ -114,7 +115,15 @@ def run(
     """Run a suite: plan, swap, observe, score, report. Begun runs are finished, not begun anew."""
     from hifibench.commands import Changes, run_suite
 
-    changes = Changes(pairs, ffpp, manifest, estimators.value, methods, tuple(detector or ()), trained_with.value)
+    changes = Changes(
+        pairs,
+        ffpp,
+        manifest,
+        estimators.value,
+        methods,
+        tuple(detector or ()),
+        None if trained_with is None else trained_with.value,
+    )
     run_suite(suite, out, changes, tuple(weights or ()), tuple(add or ()), limit, shard, seed, device, quiet)
 
 

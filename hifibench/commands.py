@@ -37,7 +37,7 @@ class Changes:
         estimators: the suite's own, or the embedded ones.
         methods: separated by commas.
         detectors: of forgery, to score with besides.
-        trained_with: what is done with scores by experts that took part in a method's training; ``refuse`` leaves the
+        trained_with: what is done with scores by experts that took part in a method's training; ``None`` leaves the
             suite its way.
     """
 
@@ -47,7 +47,7 @@ class Changes:
     estimators: Literal["paper", "embedded"] = "paper"
     methods: str | None = None
     detectors: tuple[str, ...] = ()
-    trained_with: Literal["refuse", "mark"] = "refuse"
+    trained_with: Literal["refuse", "mark"] | None = None
 
 
 def load_suite(name: str, changes: Changes) -> Suite:
@@ -69,8 +69,8 @@ def load_suite(name: str, changes: Changes) -> Suite:
             f"{base}[{name}]" for name in changes.detectors for base in ("forgery_auc", "forgery_ap", "forgery_eer")
         ]
         update["metrics"] = tuple(dict.fromkeys((*loaded.metrics, *scores)))
-    if changes.trained_with == "mark":
-        update["trained_with"] = "mark"
+    if changes.trained_with is not None:
+        update["trained_with"] = changes.trained_with
     changed = loaded.model_copy(update=update)
     changed.check()
     return changed

@@ -64,7 +64,7 @@ def run_calibration(
         raise InterruptedRunError(f"Stopped. The same command goes on from here; what is done is in {out}.") from stop
     report.show(found, console)
     if found.pairs >= KEPT_FROM:
-        kept = store.keep(found, f"{found.manifest[:12]}-{seed}")
+        kept = store.keep(found)
         console.print(f"Kept for reports: {kept}", highlight=False, soft_wrap=True, markup=False)
     else:
         words = f"{found.pairs} pairs are for a look: from {KEPT_FROM} on, a calibration is kept for reports."

@@ -246,8 +246,8 @@ class PairExpert(Protocol):
             swap: ``(H, W, 3)`` uint8 RGB.
             target: ``(H, W, 3)`` uint8 RGB, same size.
             seen: what the experts saw in ``target``: expert -> output -> array without a batch axis, and under
-                ``matrix`` the ``(2, 3)`` frame-to-crop matrix; of facts (`EXACT`) all that is known, maps included.
-                Only experts in ``card.needs`` may be read.
+                ``matrix`` the ``(2, 3)`` frame-to-crop matrix; of facts (`EXACT`) all that is known, maps included,
+                where they are known. Beside these only experts in ``card.needs`` may be read.
 
         Returns:
             The outputs the card names, without a batch axis; NaN where undefined.
@@ -324,7 +324,7 @@ class Metric:
         direction: whether a higher or a lower value is better.
         needs: experts whose observations it reads.
         compute: observations -> ``(n,)`` float64, one value per pair, NaN where the pair could not be scored,
-            infinite where there is nothing to score, such as an occluder where none is. Where there is a ``whole``, it
+            infinite where there is nothing to score for any method, such as an occluder where none is. Where there is a ``whole``, it
             says what each pair contributes, in a unit of its own.
         worst: the worst value the metric can take, given to failed pairs in the worst-case column; ``None`` for
             an unbounded error: then the largest value of the run counts.

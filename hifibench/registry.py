@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -150,6 +150,15 @@ def split(name: str) -> Split:
         UsageError: the name is malformed, unknown, or its words do not suit the split.
     """
     return _made(splits, name, Split, "yaw[mediapipe]")
+
+
+def seen_through(needs: Iterable[str]) -> tuple[str, ...]:
+    """Experts, and before each those whose view it is handed; every name once.
+
+    Raises:
+        UsageError: there is no such expert.
+    """
+    return tuple(dict.fromkeys(name for need in needs for name in (*experts.get(need).card.needs, need)))
 
 
 def _made(registry: Registry[object], name: str, kind: type[T], example: str) -> T:

@@ -133,12 +133,9 @@ class Suite(Table):
 
     def experts(self) -> tuple[str, ...]:
         """All experts that metrics and splits read, those that a comparison needs included, in a fixed order."""
-        wanted: list[str] = []
         needs = [registry.metric(name).needs for name in self.metrics]
         needs += [registry.split(name).needs for name in self.splits]
-        for expert in (expert for experts in needs for expert in experts):
-            wanted.extend((*registry.experts.get(expert).card.needs, expert))
-        return tuple(dict.fromkeys(wanted))
+        return registry.seen_through(expert for experts in needs for expert in experts)
 
     def check(self) -> None:
         """Raise `UsageError` where a method, metric or expert is unknown or named twice; loads no network."""
@@ -152,8 +149,9 @@ class Suite(Table):
         for method in self.methods:
             registry.swappers.get(method)
         self.experts()
-        blind = [name for name in printed if registry.metric(name).truth or EXACT in registry.metric(name).needs]
-        blind += [name for name in parts if EXACT in registry.split(name).needs]
+        made = [(name, registry.metric(name).truth, registry.metric(name).needs) for name in printed]
+        made += [(name, False, registry.split(name).needs) for name in parts]
+        blind = [name for name, truth, needs in made if truth or EXACT in registry.seen_through(needs)]
         if blind and not isinstance(self.data, HeadData):
             raise UsageError(
                 f"{blind[0]} takes what is known of rendered heads alone; the images are of the kind "

@@ -58,7 +58,6 @@ ALSO: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "light": (*_PIXELS, *_BACKGROUND),
         "gaze": (*_PIXELS, "expression"),
         "seam": (*_PIXELS, "skin_tone", "kid"),
-        "blur": ("kid",),
         "jpeg": ("kid",),
         "shift": ("truth", *_BACKGROUND),
         "fade": (*_PIXELS, "kid"),

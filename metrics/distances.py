@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hifibench.contracts import Metric, Whole
 from hifibench.records import Observed
-from metrics.inputs import gallery, judge, output
+from metrics.inputs import gallery, judge, output, videos_of
 
 GALLERY = "frames"
 """The originals that swaps are held against: every frame that was sampled."""
@@ -212,7 +212,7 @@ def _subset_mmd2(sides: Sides, subset: Subset) -> float:
 
 def _sides(observed: Observed, features: str) -> Sides:
     originals = gallery(observed, GALLERY)
-    videos = originals.image if originals.video is None else originals.video
+    videos = videos_of(observed, originals)
     real = output(originals.experts, features, "features", len(originals.image)).astype(np.float64)
     swap = output(observed.swap, features, "features", len(observed.pairs)).astype(np.float64)
     targets = observed.pairs["video"].to_numpy().astype(str)

@@ -6,7 +6,7 @@ one pair's values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics.power import smallest_difference
+from metrics.resampling import FEWEST_CLUSTERS, Resampler, percentiles
 from metrics.statistics import cluster_bootstrap, mean
 
 LEVEL, POWER = 0.95, 0.8
@@ -223,10 +224,12 @@ def _correlation(
             ends = cluster_bootstrap(each, names, seed=seed, draws=draws)
             low, high = float(ends.low), float(ends.high)
         return mean(each), low, high
-    rho = _of_shares(amounts, values, undamaged)
-    if bounded and isfinite(rho) and len(np.unique(names)) > 1:
-        drawn = [_of_shares(amounts[i], values[i], undamaged[i]) for i in _resamples(names, seed, draws)]
-        low, high = (float(end) for end in np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    scored = np.where(np.isfinite(values), amounts, np.nan)
+    table = np.concatenate((undamaged[:, None], values, scored), axis=1)
+    rho = _of_shares(_column_means(table))
+    if bounded and isfinite(rho) and len(np.unique(names)) >= FEWEST_CLUSTERS:
+        samples = Resampler.over(names, seed=seed, draws=draws).means(table, names)
+        low, high = (float(end) for end in percentiles(np.array([_of_shares(row) for row in samples]), LEVEL))
     return rho, low, high
 
 
@@ -239,11 +242,10 @@ def _within(amounts: NDArray[np.float64], values: NDArray[np.float64], undamaged
     return 0.0 if np.ptp(answers[known]) == 0 else spearman(doses[known], answers[known])
 
 
-def _of_shares(amounts: NDArray[np.float64], values: NDArray[np.float64], undamaged: NDArray[np.float64]) -> float:
-    known = np.isfinite(values)
-    doses = _column_means(np.where(known, amounts, np.nan))
-    shares = _column_means(np.concatenate((undamaged[:, None], values), axis=1))
-    doses = np.concatenate(([0.0], doses))
+def _of_shares(means: NDArray[np.float64]) -> float:
+    """The correlation of k + 1 shares, that at dose 0 first, with the k mean amounts that stand behind them."""
+    shares, amounts = np.split(means, [len(means) // 2 + 1])
+    doses = np.concatenate(([0.0], amounts))
     both = np.isfinite(shares) & np.isfinite(doses)
     if both.sum() < 3:
         return nan
@@ -256,12 +258,3 @@ def _column_means(table: NDArray[np.float64]) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore"):
         means: NDArray[np.float64] = np.where(known, table, 0.0).sum(axis=0) / known.sum(axis=0)
     return means
-
-
-def _resamples(names: NDArray[Any], seed: int, draws: int) -> Iterator[NDArray[np.int64]]:
-    """Rows of each bootstrap sample: clusters drawn with replacement, all rows of each."""
-    _, place = np.unique(names, return_inverse=True)
-    rows = [np.flatnonzero(place == cluster) for cluster in range(int(place.max(initial=-1)) + 1)]
-    rng = np.random.default_rng(seed)
-    for _ in range(draws):
-        yield np.concatenate([rows[drawn] for drawn in rng.integers(len(rows), size=len(rows))])

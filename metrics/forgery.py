@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from hifibench.contracts import Metric, Whole
 from hifibench.errors import UsageError
-from hifibench.records import Gallery, Observed
+from hifibench.records import Observed
 from metrics import detection, trained_detector
-from metrics.inputs import gallery, judge, one_of, output, source_of_clip
+from metrics.inputs import gallery, judge, one_of, output, source_of_clip, videos_of
 from metrics.resampling import FEWEST_CLUSTERS, Resampler
 
 GALLERY = "frames"
@@ -58,8 +58,9 @@ def forgery_auc(detector: str, unit: str = "") -> Metric:
     Per pair the share of the originals whose score lies below the swap's, a tie counting half: of frames, the area is
     their mean. NaN where no face is found in the swap, or in no original. The worst case is 100.
 
-    With ``video``, the scores of a clip (the swaps of one source image onto one video, within one method) are averaged
-    before, and those of each original video; images without a face are left out of the average.
+    With ``video``, the scores of a clip (the swaps of one source, known by its video if it has one, onto one video,
+    within one method) are averaged before, and those of each original video; images without a face are left out of the
+    average.
 
     Intervals draw videos: the originals of a target's video and the swaps onto it are drawn together.
 
@@ -171,7 +172,7 @@ def _seen(observed: Observed, detector: str) -> tuple[NDArray[np.float64], NDArr
     """Scores of all swaps and all originals, NaN where there is no face, and why there are none at all."""
     originals = gallery(observed, GALLERY)
     if detector == trained_detector.NAME:
-        return trained_detector.verdicts(observed, originals, _videos(observed, originals))
+        return trained_detector.verdicts(observed, originals, videos_of(observed, originals))
     swap = output(observed.swap, detector, "fake", len(observed.pairs))[:, 0].astype(np.float64)
     real = output(originals.experts, detector, "fake", len(originals.image))[:, 0].astype(np.float64)
     return swap, real, ""
@@ -180,7 +181,7 @@ def _seen(observed: Observed, detector: str) -> tuple[NDArray[np.float64], NDArr
 def _scores(observed: Observed, detector: str, unit: str) -> Scores:
     swap, real, reason = _seen(observed, detector)
     video = observed.pairs["video"].to_numpy().astype(str)
-    real_video = _videos(observed, gallery(observed, GALLERY))
+    real_video = videos_of(observed, gallery(observed, GALLERY))
     everything = np.unique(np.concatenate([video, real_video]))
     one, kept = (np.flatnonzero(np.isfinite(side)) for side in (swap, real))
     if unit:
@@ -190,16 +191,6 @@ def _scores(observed: Observed, detector: str, unit: str) -> Scores:
         swap, real = _averaged(swap, clip), _averaged(real, original)
         one, kept = (rows[np.unique(of[rows], return_index=True)[1]] for rows, of in ((one, clip), (kept, original)))
     return Scores(swap, real[kept], one, video, real_video[kept], everything, reason)
-
-
-def _videos(observed: Observed, originals: Gallery) -> NDArray[np.str_]:
-    """The video of each original; one that nobody names is its own, unless a pair has it as its target."""
-    if originals.video is not None:
-        return originals.video.astype(str)
-    pairs = observed.pairs
-    known = dict(zip(pairs["target"], pairs["video"], strict=True)) if "target" in pairs else {}
-    # No video is called so.
-    return np.array([str(known.get(image, f"image\n{image}")) for image in originals.image.tolist()])
 
 
 def _averaged(values: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:

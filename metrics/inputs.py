@@ -92,6 +92,16 @@ def source_of_clip(observed: Observed) -> NDArray[np.str_]:
     return observed.pairs[column].to_numpy().astype(str)
 
 
+def videos_of(observed: Observed, originals: Gallery) -> NDArray[np.str_]:
+    """``(m,)`` the video of each original; one that nobody names is its own, unless a pair has it as its target."""
+    if originals.video is not None:
+        return originals.video.astype(str)
+    pairs = observed.pairs
+    known = dict(zip(pairs["target"], pairs["video"], strict=True)) if "target" in pairs else {}
+    # No video is called so.
+    return np.array([str(known.get(image, f"image\n{image}")) for image in originals.image.tolist()])
+
+
 def gallery(observed: Observed, name: str) -> Gallery:
     """A gallery of that name; raises `UsageError` where it was not observed."""
     if name not in observed.galleries:

@@ -29,7 +29,8 @@ def occlusion(occluder: str) -> Metric:
       2 % of the oval or more; the limits of the expert `hifibench.experts.occlusion` say what that misses.
 
     Infinite, and so not asked for, where nothing hides the target's face: most pairs of most data have no occluder, and
-    the number is the mean over those that have. NaN where that is not known, or where the swap failed.
+    the number is the mean over those that have. NaN where that is not known, or where the swap failed, unless it is
+    known without the swap that nothing hides the face (``exact``).
 
     Args:
         occluder: ``exact`` or ``estimated``.
@@ -47,7 +48,12 @@ def occlusion(occluder: str) -> Metric:
     one_of("occlusion", "way to know the occluder", occluder, NEEDS)
 
     def compute(observed: Observed) -> NDArray[np.float64]:
-        return output(observed.swap, EXPERT, f"{occluder}_l1", len(observed.pairs))[:, 0].astype(np.float64)
+        rows = len(observed.pairs)
+        values = output(observed.swap, EXPERT, f"{occluder}_l1", rows)[:, 0].astype(np.float64)
+        if occluder == "exact" and observed.target.get(EXACT):
+            bare = output(observed.target, EXACT, "occlusion", rows)[:, 0] == 0
+            values[np.isnan(values) & bare] = np.inf
+        return values
 
     return Metric(
         name=f"occlusion[{occluder}]",

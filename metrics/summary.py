@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hifibench.contracts import Metric
 from hifibench.records import Score
+from metrics.resampling import percentiles
 from metrics.statistics import Interval, cluster_bootstrap, mean, paired_differences, wilson
 
 
@@ -167,8 +168,7 @@ def leader_of_draws(
     def beats(one: str, other: str) -> bool:
         if draws[one].shape != draws[other].shape:
             return False
-        difference = draws[one] - draws[other]
-        low, high = np.nanquantile(difference, [(1 - level) / 2, (1 + level) / 2])
+        low, high = percentiles(draws[one] - draws[other], level)
         return bool(low > 0 if direction == "up" else high < 0)
 
     leaders = [one for one in scored if all(beats(one, other) for other in scored if other != one)]

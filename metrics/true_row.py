@@ -9,7 +9,7 @@ from math import isfinite
 from hifibench.contracts import Metric
 from hifibench.records import Score
 from metrics.inputs import base, words
-from metrics.reference import RE_ENCODE, SOURCE_PASTE, TARGET_COPY, TRUTH
+from metrics.reference import RE_ENCODE, SOURCE_PASTE, TARGET_COPY, TRUTH, ends
 
 OF_SOURCE = ("id_retrieval", "id_cosine", "shape")
 """Metrics of what comes from the source, in which the source's own pixels may be ahead of any swap."""
@@ -43,8 +43,8 @@ def should_lead(metric: Metric) -> bool:
 
     Not by those of the background, since another head has another outline; nor by the skin's distance from the target,
     since the true swap wears the source's skin; nor by the target's landmarks, since another shape has them elsewhere;
-    nor by the target's likeness, which a metric of leaks may find in any face under the same light and hair; nor by
-    distances of sets.
+    nor by the target's likeness, which a metric of leaks may find in any face under the same light and hair; nor by the
+    variance of identity along a clip, which has no target to be held against; nor by distances of sets.
     """
     name = base(metric.name)
     return name in (*OF_SOURCE, *OF_TARGET, *OF_REALISM, "truth") or (
@@ -76,10 +76,8 @@ def _ahead(scores: Mapping[str, Mapping[str, Score]], metric: Metric) -> Iterato
         other = scores[row].get(metric.name)
         if row in _perfect(metric) or other is None or not isfinite(other.value):
             continue
-        # Where an end is missing the value stands for it.
-        ends = [(end if isfinite(end) else one.value) for one in (other, true) for end in (one.low, one.high)]
-        other_low, other_high, true_low, true_high = ends
-        if other_low > true_high if metric.direction == "up" else other_high < true_low:
+        theirs, its = ends(other), ends(true)
+        if theirs.low > its.high if metric.direction == "up" else theirs.high < its.low:
             ahead.append(row)
     if ahead:
         sign = -1 if metric.direction == "up" else 1

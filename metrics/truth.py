@@ -52,7 +52,8 @@ def truth(measure: str, estimator: str = "") -> Metric:
       cells over the frame without those that an occluder touches. Higher is better, 0 in the worst case.
     * ``truth[landmarks,e]``: normalised mean error: mean distance in the frame of the inner points
       (`metrics.inner_points.INNER`) that can be seen, in % of the exact distance of the outer eye corners; lower is
-      better. A point that ``e`` puts beside where the facts have it adds a constant.
+      better. A point that ``e`` puts beside where the facts have it adds a constant. Infinite, and so not asked for,
+      where none of the points can be seen.
     * ``truth[pose,e]``: length of the difference in (yaw, pitch, roll), in degrees; lower is better.
     * ``truth[vertices,e]``: mean distance of the inner points in space, in mm, once the estimator's are laid onto the
       exact ones by the similarity transform with least squares: shape and expression, without pose, place and size;
@@ -157,7 +158,8 @@ def _landmarks(estimator: str) -> Metric:
         with np.errstate(invalid="ignore", divide="ignore"):
             distances = np.where(visible, np.linalg.norm(swap - exact, axis=2), 0.0)
             error: Values = 100 * distances.sum(axis=1) / visible.sum(axis=1) / inter_ocular(exact)
-        return error
+        hidden = np.isfinite(exact).all(axis=(1, 2)) & ~visible.any(axis=1)
+        return np.where(hidden, np.inf, error)
 
     return _metric("landmarks", estimator, "Truth landmark error", "%", "down", (EXACT, estimator), compute)
 
@@ -223,7 +225,7 @@ def _read(expert: str, name: str) -> Callable[[Observed], Values]:
 
 def _exact(observed: Observed, name: str) -> Values:
     """A fact of the true swaps, ``(n, d)``; raises `UsageError` where they are not known."""
-    if EXACT not in observed.truth:
+    if not observed.truth.get(EXACT):
         raise UsageError(
             "truth[...] compares with the true swap, and of these pairs nothing is known of it. It is known of "
             "rendered heads: run a suite whose data are heads, such as 'truth', or leave the metric out."

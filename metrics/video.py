@@ -1,7 +1,8 @@
 """Whether the swaps of a clip's frames belong together: still landmarks, still colours, one identity.
 
-A clip is what pairs of one source image and one target video show, frame after frame. What the target does itself is
-taken off where something is measured against it: ``target-copy`` scores exactly 0 in `jitter` and `flicker`.
+A clip is what pairs of one source (known by its video if it has one, else by its image) and one target video show,
+frame after frame. What the target does itself is taken off where something is measured against it: ``target-copy``
+scores exactly 0 in `jitter` and `flicker`. Pairs in no clip that is long enough have nothing to score: infinite.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from hifibench.faces.mesh_shape import HALVES
 from hifibench.records import Observed
 from metrics.inner_points import LANDMARKERS, in_frame, inter_ocular
 from metrics.inputs import judge, one_of, output, source_of_clip
+from metrics.skin_tone import N_VERTICES
 
 Values = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -112,8 +114,8 @@ def flicker(landmarker: str) -> Metric:
         swap, target = (
             output(seen, landmarker, "colours", rows).astype(np.float64) for seen in (observed.swap, observed.target)
         )
-        if min(swap.shape[1], target.shape[1]) == 1:
-            return np.full(rows, np.nan)
+        if min(swap.shape[1], target.shape[1]) == 1:  # no face in any picture
+            swap = target = np.full((rows, 3 * N_VERTICES), np.nan)
         c = (swap - target).reshape(rows, -1, 3)[:, SKIN]
 
         def within(clip: Rows) -> Values:
@@ -162,8 +164,9 @@ def id_variance(recogniser: str) -> Metric:
         parts = clips(observed, 2, name, gaps=True)
         embedding = output(observed.swap, recogniser, "embedding", len(observed.pairs)).astype(np.float64)
         seen = np.asarray(np.isfinite(embedding).all(axis=1))
-        values = np.full(len(embedding), np.nan)
+        values = np.full(len(embedding), np.inf)
         for clip in parts:
+            values[clip] = np.nan
             frames = clip[seen[clip]]
             if len(frames) >= 2:
                 values[frames] = distance(embedding[frames])
@@ -193,7 +196,7 @@ def _metric(
 
 
 def clips(observed: Observed, frames: int, metric: str, gaps: bool = False) -> list[Rows]:
-    """The clips among the pairs: one source image, one target video, frames in order.
+    """The clips among the pairs: one source, one target video, frames in order.
 
     Args:
         observed: its ``pairs`` are read: ``source_video`` (or ``source``), ``video``, ``frame``, in any order of rows.
@@ -238,10 +241,11 @@ def along(parts: Sequence[Rows], seen: NDArray[np.bool_], frames: int, within: C
         within: rows of consecutive seen frames -> a value for each.
 
     Returns:
-        ``(n,)``, NaN where a row is in no stretch that is long enough.
+        ``(n,)``; infinite where a row is in no clip, NaN where it is in no stretch that is long enough.
     """
-    values = np.full(len(seen), np.nan)
+    values = np.full(len(seen), np.inf)
     for clip in parts:
+        values[clip] = np.nan
         for stretch in np.split(clip, np.flatnonzero(np.diff(seen[clip])) + 1):
             if len(stretch) >= frames and seen[stretch[0]]:
                 values[stretch] = within(stretch)

@@ -46,14 +46,28 @@ def partial(run: Run) -> dict[str, set[str]]:
     return {name: experts for name, experts in found.items() if experts}
 
 
-def _undefined(run: Run) -> dict[str, list[str]]:
-    """Reason -> metrics that have no number for it, the refusals of judges apart."""
+def refused(run: Run) -> set[tuple[str, str]]:
+    """(method, metric) without a number since an expert took part in the method's training."""
     judged, needs = partial(run), {metric.name: {*metric.needs} for metric in run.results.metrics}
-    found: dict[str, list[str]] = {}
+    return {
+        (score.method, score.metric)
+        for score in run.results.scores
+        if score.value is None and score.reason and judged.get(score.method, set()) & needs[score.metric]
+    }
+
+
+def _undefined(run: Run) -> dict[str, list[str]]:
+    """Reason -> metrics that have no number for it, with the methods unless all have none; without refusals."""
+    left_out = refused(run)
+    found: dict[tuple[str, str], list[str]] = {}
     for score in run.results.scores:
-        if score.reason and not judged.get(score.method, set()) & needs[score.metric]:
-            found.setdefault(score.reason, []).append(f"{score.metric} of {score.method}")
-    return found
+        if score.reason and (score.method, score.metric) not in left_out:
+            found.setdefault((score.reason, score.metric), []).append(score.method)
+    said: dict[str, list[str]] = {}
+    for (reason, metric), methods in found.items():
+        of = "" if len(methods) == len(run.results.methods) else f" of {', '.join(methods)}"
+        said.setdefault(reason, []).append(f"{metric}{of}")
+    return said
 
 
 def absent(run: Run) -> dict[str, str]:
@@ -81,28 +95,33 @@ def of(run: Run) -> Iterable[Note]:
     judged = partial(run)
     if judged:
         told = "; ".join(f"{name}: {', '.join(sorted(experts))}" for name, experts in judged.items())
-        refused = any(score.reason for score in results.scores if score.method in judged)
-        done = "refused; --trained-with mark shows it" if refused else "which flatters it; not in bold"
-        yield Note(f"†: by an expert that took part in the method's training, {done} ({told}).")
+        done = "refused; --trained-with mark shows it" if refused(run) else "which flatters it; not in bold"
+        yield Note(f"†: by an expert that took part in the method's training ({told}): {done}.")
     for finding in results.findings:
         yield Note(f"Against the true swap: {finding}.")
     for reason, names in _undefined(run).items():
         yield Note(f"No number: {reason} ({'; '.join(names)}).")
-    poor = [metric for metric in results.metrics if metric.calibration is not None and metric.calibration.poor]
-    for metric in poor:
-        assert metric.calibration is not None
-        yield Note(f"§: {metric.name} does not follow what it is to measure: {metric.calibration.reason}.")
-    if any(metric.calibration is not None for metric in results.metrics):
+    poor: dict[str, list[str]] = {}
+    for metric in results.metrics:
+        if metric.calibration is not None and metric.calibration.poor:
+            poor.setdefault(metric.calibration.reason, []).append(metric.name)
+    if poor:
+        told = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in poor.items())
+        yield Note(f"§: does not follow what it is to measure. {told}.")
+    known = [metric.calibration for metric in results.metrics if metric.calibration is not None]
+    if known:
+        made = "; ".join(dict.fromkeys(f"{one.made_on} pairs, {one.manifest[:12]}" for one in known if one.manifest))
         yield Note(
-            "Calibration, on rendered heads whose truth is known: floor, what the metric says where nothing is wrong; "
-            "ρ, how well it follows known changes; what it resolves, the smallest difference it can tell (95 % level, "
-            "80 % power, paired)."
+            f"Calibration, on rendered heads whose truth is known{f' ({made})' if made else ''}: floor, what the "
+            "metric says where nothing is wrong; ρ, how well it follows known changes; what it resolves, the smallest "
+            "difference it can tell (95 % level, 80 % power, paired)."
         )
     missing = unmeasured(run)
-    if missing:
-        retrieval = any(base(name) == "id_retrieval" for name in missing)
+    explained = {score.metric for score in results.scores if score.reason}
+    if silent := [name for name in missing if name not in explained]:
+        retrieval = any(base(name) == "id_retrieval" for name in silent)
         why = " Retrieval needs an image of the source's person in the gallery." if retrieval else ""
-        yield Note(f"Not measurable in this run, and not counted as not scored: {'; '.join(missing)}.{why}")
+        yield Note(f"Not measurable in this run, and not counted as not scored: {'; '.join(silent)}.{why}")
     if any(score.n_failed for score in results.scores if score.metric not in missing):
         yield Note("Not scored: pairs that at least one metric could not score (the metric that missed most).")
         yield Note("Worst case: the mean when each pair that could not be scored counts as the metric's worst value.")

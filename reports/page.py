@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports import figure_six, glossary, grid, provenance
+from reports import figure_six, glossary, grid, parts, provenance
 from reports.figure_six import FigureSix
 from reports.paper_formats import ELSEWHERE
 from reports.paper_table import PaperTable
+from reports.parts import Parted
 from reports.records import Example, Metric, Run
 from reports.tables import Cell, Column, Row, Table
 
@@ -42,7 +43,13 @@ class Explained:
     names: tuple[str, ...]
 
 
-def render(run: Run, table: Table, paper: PaperTable | None = None, six: FigureSix | None = None) -> str:
+def render(
+    run: Run,
+    table: Table,
+    paper: PaperTable | None = None,
+    six: FigureSix | None = None,
+    parted: Sequence[Parted] = (),
+) -> str:
     """The page.
 
     Args:
@@ -50,6 +57,7 @@ def render(run: Run, table: Table, paper: PaperTable | None = None, six: FigureS
         table: its numbers.
         paper: the same laid out like the paper's Table 1, for runs that fit it.
         six: the paper's Fig. 6, for runs of its suite.
+        parted: the key metrics by part, for runs with splits.
 
     Raises:
         UsageError: an example image cannot be read.
@@ -63,6 +71,9 @@ def render(run: Run, table: Table, paper: PaperTable | None = None, six: FigureS
         elsewhere=ELSEWHERE,
         six=six,
         six_title=figure_six.TITLE,
+        parted=parted,
+        parts_title=parts.TITLE,
+        parts_notes=parts.NOTES,
         whiskers=whiskers(table),
         explained=explain(run.results.metrics),
         methods=sorted(run.results.methods, key=lambda method: methods.index(method.name)),

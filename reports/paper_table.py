@@ -170,11 +170,11 @@ def _cost_columns(run: Run) -> tuple[Column, Column]:
 
 def _measured(run: Run, method: Method, metrics: Iterable[Metric | None]) -> tuple[PaperCell, ...]:
     scores = {score.metric: score for score in run.results.scores if score.method == method.name}
-    flattered = notes.partial(run).get(method.name, set())
+    flattered, refused = notes.partial(run).get(method.name, set()), notes.refused(run)
     cells = []
     for metric in metrics:
         score = scores.get(metric.name) if metric is not None else None
-        cells.append(PaperCell() if metric is None or score is None else _score(metric, score, flattered))
+        cells.append(PaperCell() if metric is None or score is None else _score(metric, score, flattered, refused))
     params, latency = PaperCell(), PaperCell()
     if method.cost is not None and method.cost.params_trainable is not None:
         frozen = method.cost.params_frozen
@@ -186,9 +186,9 @@ def _measured(run: Run, method: Method, metrics: Iterable[Metric | None]) -> tup
     return (*cells, params, latency)
 
 
-def _score(metric: Metric, score: Result, flattered: set[str]) -> PaperCell:
+def _score(metric: Metric, score: Result, flattered: set[str], refused: set[tuple[str, str]]) -> PaperCell:
     if score.value is None:
-        text = f"{REFUSED} {PARTIAL}" if flattered & {*metric.needs} else MISSING
+        text = f"{REFUSED} {PARTIAL}" if (score.method, score.metric) in refused else MISSING
         return PaperCell(text, n=score.n, n_failed=score.n_failed, worst_case=score.worst_case)
     text = number(score.value, metric.decimals)
     under = []

@@ -66,6 +66,8 @@ class Calibration:
         pairs: the number of pairs of the run.
         poor: it does not follow what it is to measure.
         reason: why it is poor, or why little is known.
+        made_on: pairs that it was calibrated on; 0 where that is not told.
+        manifest: hash of the images and pairs that it was calibrated on.
     """
 
     floor: float | None = None
@@ -76,6 +78,8 @@ class Calibration:
     pairs: int = 0
     poor: bool = False
     reason: str = ""
+    made_on: int = 0
+    manifest: str = ""
 
 
 @dataclass(frozen=True)

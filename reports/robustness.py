@@ -172,7 +172,9 @@ def _changes(run: Run, other: Run, wholes: Collection[str], draws: int) -> dict[
     values = {(s.method, s.metric): s.value for s in run.results.scores}
     later = {(s.method, s.metric): s.value for s in other.results.scores}
     keys = [key for key in values if key[1] not in wholes]
-    table = np.stack([after[key] - before[key] for key in keys], axis=1) if keys else np.empty((len(clusters), 0))
+    # A pair in which there is nothing to score is infinite both times, and has no difference.
+    with np.errstate(invalid="ignore"):
+        table = np.stack([after[key] - before[key] for key in keys], axis=1) if keys else np.empty((len(clusters), 0))
     low, high = cluster_bootstrap(table, clusters, seed=run.results.seed, draws=draws)
     made: dict[_Key, Change] = {}
     for key, one in values.items():

@@ -155,21 +155,22 @@ def build(run: Run) -> Table:
     cells: dict[tuple[str, str], Cell] = {}
     columns: dict[str, list[Column]] = {}
     unmeasured = notes.unmeasured(run)
-    partial = notes.partial(run)
+    partial, refused = notes.partial(run), notes.refused(run)
     for metric in results.metrics:
         columns[metric.name] = _metric_columns(metric, by_metric[metric.name], cells, metric.name not in unmeasured)
         for name in partial:
             cell = cells.get((name, metric.name))
             if cell is not None and partial[name] & {*metric.needs}:
-                text = f"{cell.text} {PARTIAL}" if cell.value is not None else f"{REFUSED} {PARTIAL}"
+                text = marked(cell.text, cell.value, (name, metric.name) in refused)
                 cells[name, metric.name] = replace(cell, text=text)
-    failed = _failed(methods, (score for score in results.scores if score.metric not in unmeasured), cells)
+    counted = (score for score in results.scores if score.metric not in unmeasured)
+    failed = _failed(methods, counted, results.n_pairs, cells)
     cost = _cost(methods, run, cells)
     latency = [column for column in cost if column.name == "latency"]
     key = [column for metric in _key(results.metrics) for column in columns[metric.name]]
     leads = [Lead(caption, (*key, failed, *latency))]
     if detected := [column for metric in _detectors(results.metrics) for column in columns[metric.name]]:
-        leads.append(Lead(TABLE_2, (*detected, failed)))
+        leads.append(Lead(TABLE_2, tuple(detected)))
 
     groups: dict[str, list[Column]] = {}
     for metric in results.metrics:
@@ -191,6 +192,13 @@ def number(value: float | None, decimals: int) -> str:
         return MISSING
     text = f"{value:.{decimals}f}"
     return text[1:] if text.startswith("-") and not text.strip("-0.") else text
+
+
+def marked(text: str, value: float | None, refused: bool) -> str:
+    """What is printed of a number by an expert that took part in the method's training."""
+    if value is None:
+        return f"{REFUSED} {PARTIAL}" if refused else text
+    return f"{text} {PARTIAL}"
 
 
 def quantity(value: float | None) -> str:
@@ -222,7 +230,7 @@ def calibrated(metric: Metric) -> str:
         said.append(f"ρ {known.rho:.2f} ({known.series})")
     if known.resolution is not None:
         said.append(f"resolves {known.resolution:.2g} at {known.pairs} pairs")
-    return ", ".join([*said, *([known.reason] if known.poor and known.reason else [])])
+    return ", ".join(said)
 
 
 def _detectors(metrics: Iterable[Metric]) -> list[Metric]:
@@ -278,16 +286,17 @@ def _metric_columns(
     return [column, worst]
 
 
-def _failed(methods: Iterable[Method], scores: Iterable[Result], cells: dict[tuple[str, str], Cell]) -> Column:
-    """The pairs that at least one metric could not score, at the most, per method."""
-    most: dict[str, Result] = {}
+def _failed(
+    methods: Iterable[Method], scores: Iterable[Result], pairs: int, cells: dict[tuple[str, str], Cell]
+) -> Column:
+    """The pairs that one metric could not score, at the most, per method, of all pairs of the run."""
+    most: dict[str, int] = {}
     for score in scores:
-        if score.method not in most or score.n_failed > most[score.method].n_failed:
-            most[score.method] = score
+        most[score.method] = max(most.get(score.method, 0), score.n_failed)
     for method in methods:
         if method.name in most:
-            score = most[method.name]
-            cells[method.name, "failed"] = Cell(f"{score.n_failed}/{score.n}", value=float(score.n_failed))
+            # Of all pairs, also where the metric that missed most has something to score in a few only.
+            cells[method.name, "failed"] = Cell(f"{most[method.name]}/{pairs}", value=float(most[method.name]))
     return Column("failed", "Not scored", "pairs", direction="down", group="failures")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from rich.console import Console
 from rich.table import Table as Grid
@@ -15,6 +16,8 @@ from reports.tables import Cell, Column, Lead, Row, Section, Table
 
 _LABEL = 28
 """Width of the row labels of the details; a longer one is folded."""
+_INDENT = "  "
+"""Before what is said below a label."""
 
 
 def show(run: Run, console: Console, details: bool = True) -> None:
@@ -99,9 +102,9 @@ def _cell_width(cell: Cell) -> int:
 
 def _label(column: Column) -> Text:
     text = Text(column.heading)
-    for line in (", ".join(column.words), column.calibration):
-        if line:
-            text.append(f"\n  {line}", style="dim")
+    for said in (", ".join(column.words), column.calibration):
+        for line in wrap(said, _LABEL - len(_INDENT)):
+            text.append(f"\n{_INDENT}{line}", style="dim")
     return text
 
 

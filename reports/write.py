@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hifibench.files import atomic_write
-from reports import figure_six, formats, grid, page, paper_formats, paper_table, read, shape_study, tables
+from reports import figure_six, formats, grid, page, paper_formats, paper_table, parts, read, shape_study, tables
 
 
 def write_all(folder: Path) -> list[Path]:
@@ -24,9 +24,9 @@ def write_all(folder: Path) -> list[Path]:
     """
     run = read.run(folder)
     table = tables.build(run)
-    paper, six = paper_table.build(run), figure_six.of(run)
+    paper, six, parted = paper_table.build(run), figure_six.of(run), parts.build(run, table)
     files: dict[str, str | bytes] = {
-        "table.md": formats.markdown(table) + (_section(six) if six is not None else ""),
+        "table.md": formats.markdown(table) + parts.markdown(parted) + (_section(six) if six is not None else ""),
         "table.csv": formats.tidy_csv(run),
         "table.tex": formats.latex(table),
     }
@@ -37,7 +37,7 @@ def write_all(folder: Path) -> list[Path]:
         files["table1.csv"] = paper_formats.tidy_csv(paper)
         files["table1.json"] = paper_formats.as_json(paper)
         files["table1.tex"] = paper_formats.latex(paper)
-    files["index.html"] = page.render(run, table, paper, six)
+    files["index.html"] = page.render(run, table, paper, six, parted)
     drawn = shape_study.write(six.study, folder / "report") if six is not None and six.study is not None else []
     written = [folder / "report" / name for name in files]
     for path, content in zip(written, files.values(), strict=True):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -97,3 +98,29 @@ def test_every_entry_of_the_project_loads_as_what_its_group_holds() -> None:
         assert registry.swappers.get(name).card.name == name
     for name in registry.experts.names():
         assert registry.experts.get(name).card.name == name
+
+
+def test_an_expert_is_handed_what_it_needs_first_and_once() -> None:
+    assert registry.seen_through(["pixels", "mediapipe"]) == ("mediapipe", "pixels")
+
+
+def test_facts_that_an_expert_needs_are_refused_where_nobody_knows_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    blind = replace(registry.metric("background[l1]"), needs=("truth-pixels",))
+    monkeypatch.setattr(registry, "metric", lambda name: blind)
+    with pytest.raises(UsageError, match="takes what is known of rendered heads alone"):
+        suite.parse(GOOD.replace('"pose[mediapipe]", ', ""), "mine").check()
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "done"),
+    [("mark", None, "mark"), ("mark", "refuse", "refuse"), ("refuse", "mark", "mark"), ("refuse", None, "refuse")],
+)
+def test_what_is_done_with_scores_by_a_teacher_is_the_suites_unless_the_user_says_otherwise(
+    tmp_path: Path, own: str, asked: Literal["mark", "refuse"] | None, done: str
+) -> None:
+    from hifibench.commands import Changes, load_suite
+
+    (tmp_path / "mine.yaml").write_text(f"{GOOD}trained_with: {own}\n")
+    assert load_suite(str(tmp_path / "mine.yaml"), Changes(trained_with=asked)).trained_with == done

@@ -119,7 +119,6 @@ def _entry(
         scale = None if whole or floor is None or ceiling is None else abs(ceiling - floor)
         curves.append(_curve(series, response, bool(way), also, scale, whole))
     poor, reason = verdict(judged)
-    needs = [need for name in metric.needs for need in (*registry.experts.get(name).card.needs, name)]
     return Entry(
         name=metric.name,
         title=metric.title,
@@ -134,7 +133,7 @@ def _entry(
         series=tuple(curves),
         poor=poor,
         reason=reason,
-        experts={name: cards[name] for name in sorted(set(needs))},
+        experts={name: cards[name] for name in sorted(registry.seen_through(metric.needs))},
     )
 
 

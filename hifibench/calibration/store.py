@@ -6,10 +6,12 @@ the metric reads still has the card it was calibrated under; otherwise the metri
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from hifibench.calibration.records import SCHEMA, Calibration, Entry
 from hifibench.errors import UsageError
@@ -61,37 +63,44 @@ def read(path: Path) -> Calibration:
     return found
 
 
-def keep(calibration: Calibration, name: str) -> Path:
+def keep(calibration: Calibration) -> Path:
     """Write a calibration into the cache, where reports find it.
 
     Args:
-        calibration: to keep.
-        name: of the run it came from; a later calibration of that name takes its place.
+        calibration: to keep; it takes the place of an earlier one of the same metrics on the same images.
 
     Raises:
         MissingError: the cache cannot be written to.
     """
     from hifibench.files import atomic_write
 
-    path = folder() / f"{name}.json"
+    metrics = hashlib.sha256("\n".join(entry.name for entry in calibration.metrics).encode()).hexdigest()
+    path = folder() / f"{calibration.manifest[:12]}-{calibration.seed}-{metrics[:8]}.json"
     atomic_write(path, to_json(calibration))
     return path
 
 
-def find(metric: str, cards: Mapping[str, str]) -> Entry | None:
+class Found(NamedTuple):
+    """The calibration of one metric, and the hash of the images and pairs that it was made on."""
+
+    entry: Entry
+    manifest: str
+
+
+def find(metric: str, cards: Mapping[str, str]) -> Found | None:
     """The calibration of a metric, made with the experts as they are now.
 
     Args:
         metric: printed name.
-        cards: expert -> hash of its card; those that the metric reads must be among them.
+        cards: expert -> hash of its card; those that the metric reads must be among them, and those that they need.
 
     Returns:
-        The entry of the newest calibration that fits; ``None``: the metric is not calibrated under these cards.
+        That of the newest calibration that fits; ``None``: the metric is not calibrated under these cards.
     """
     for calibration in _all():
         for entry in calibration.metrics:
             if entry.name == metric and all(cards.get(name) == card for name, card in entry.experts.items()):
-                return entry
+                return Found(entry, calibration.manifest)
     return None
 
 

@@ -210,9 +210,11 @@ def _kept(path: Path) -> Frame | None:
         frame = images.load(path)
     except ImageError as error:
         _log.warning("A cached head cannot be read and is made again: %s", error)
+        path.unlink(missing_ok=True)
         return None
     if frame.shape != (SIZE, SIZE, 3):
         _log.warning("The cached head %s has the shape %s and is made again.", path, frame.shape)
+        path.unlink(missing_ok=True)
         return None
     return frame
 

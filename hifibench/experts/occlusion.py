@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hifibench.contracts import Crop, ExpertCard, ExpertPlugin
-from hifibench.errors import UsageError
+from hifibench.experts.truth_pixels import labelled, parsing_of
 from hifibench.faces.align import apply, invert
 from hifibench.faces.masks import FACE_OVAL, face_mask
+from hifibench.heads.labels import OCCLUDER
 from hifibench.records import EXACT, Floats, Frame
 
 Mask = NDArray[np.bool_]
@@ -73,17 +74,15 @@ class Occlusion:
         """See `hifibench.contracts.PairExpert.compare`.
 
         Raises:
-            ValueError: the frames differ in shape.
-            UsageError: the known parsing map is not of the target's size.
+            ValueError: the frames, or the target and its parsing map, differ in size.
         """
-        if swap.shape != target.shape:
-            raise ValueError(f"occlusion compares frames of one size; given {swap.shape} and {target.shape}.")
+        parsing = parsing_of(self.card.name, swap, target, seen)
         difference = np.abs(swap.astype(np.float32) - target.astype(np.float32)).mean(2) / 255
         nothing = np.array(np.nan, np.float32)
         found = {"exact_l1": nothing, "estimated_l1": nothing}
-        if (facts := seen.get(EXACT)) is not None:
-            face = _hull(facts["landmarks"], target.shape[:2])
-            found["exact_l1"] = _mean(difference, face & _known(facts["parsing"], target), face, LEAST_EXACT)
+        if parsing is not None:
+            face = _hull(seen[EXACT]["landmarks"], target.shape[:2])
+            found["exact_l1"] = _mean(difference, face & labelled(parsing, [OCCLUDER]), face, LEAST_EXACT)
         mesh = seen.get("mediapipe")
         if mesh is not None and np.isfinite(mesh["landmarks"]).all():
             landmarks = apply(invert(mesh["matrix"].astype(np.float64)), mesh["landmarks"][:, :2])
@@ -182,19 +181,6 @@ def _distance(image: Frame, skin: Mask) -> NDArray[np.float64]:
 def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
     order = np.argsort(values, kind="stable")
     return float(values[order][np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)])
-
-
-def _known(parsing: Floats, target: Frame) -> Mask:
-    """The occluder of a map of labels."""
-    from hifibench.data.heads import LABELS
-
-    if parsing.shape != target.shape[:2]:
-        raise UsageError(
-            f"The target's frame is {target.shape[1]}x{target.shape[0]}, but its parsing map is "
-            f"{parsing.shape[1]}x{parsing.shape[0]}; give facts of that very frame."
-        )
-    occluder: Mask = np.asarray(parsing) == LABELS.index("occluder")
-    return occluder
 
 
 def _hull(landmarks: ArrayLike, shape: tuple[int, int]) -> Mask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +11,11 @@ from hifibench.contracts import Crop, ExpertCard, ExpertPlugin
 from hifibench.experts.pixels import luma, ssim_map
 from hifibench.faces.masks import DILATE
 from hifibench.faces.segment import dilate
-from hifibench.heads.labels import LABELS
+from hifibench.heads.labels import EAR, FACE, OCCLUDER
 from hifibench.records import EXACT, Floats, Frame
 
-FACE = ("skin", "brow", "eye", "nose", "mouth", "inner mouth")
-"""Labels of the parsing map that are face; hair, ears and neck are not."""
-HEAD = (*FACE, "ear")
+HEAD = (*FACE, EAR)
 """Labels that belong to the source's person in the true swap: the head without its hair, which is the target's."""
-OCCLUDER = "occluder"
 
 MASK_SIZE = 64
 """Side of the grid that the exact face mask is stored on."""
@@ -82,21 +79,21 @@ class TruthPixels:
 
 
 def parsing_of(
-    expert: str, swap: Frame, truth: Frame, seen: Mapping[str, Mapping[str, Floats]]
+    expert: str, swap: Frame, other: Frame, seen: Mapping[str, Mapping[str, Floats]]
 ) -> NDArray[np.uint8] | None:
-    """The true swap's parsing map, ``(H, W)`` labels; ``None`` where it is not known.
+    """The parsing map of the frame beside the swap, ``(H, W)`` labels; ``None`` where it is not known.
 
     Raises:
         ValueError: the frames, or the frame and its map, differ in size; the message names ``expert``.
     """
-    if swap.shape != truth.shape:
-        raise ValueError(f"{expert} compares frames of one size; given {swap.shape} and {truth.shape}.")
+    if swap.shape != other.shape:
+        raise ValueError(f"{expert} compares frames of one size; given {swap.shape} and {other.shape}.")
     facts = seen.get(EXACT)
     if facts is None or "parsing" not in facts:
         return None
     parsing = np.asarray(facts["parsing"])
-    if parsing.shape != truth.shape[:2]:
-        raise ValueError(f"{expert} takes a parsing map of the frame's size {truth.shape[:2]}; given {parsing.shape}.")
+    if parsing.shape != other.shape[:2]:
+        raise ValueError(f"{expert} takes a parsing map of the frame's size {other.shape[:2]}; given {parsing.shape}.")
     return parsing.astype(np.uint8)
 
 
@@ -129,13 +126,13 @@ def coarse_face(parsing: NDArray[np.uint8]) -> Floats:
     Returns:
         ``(MASK_SIZE, MASK_SIZE)`` float32 in [0, 1]; NaN where an occluder covers any of the cell.
     """
-    face, hidden = (_cells(labelled(parsing, names)) for names in (FACE, [OCCLUDER]))
+    face, hidden = (_cells(labelled(parsing, labels)) for labels in (FACE, [OCCLUDER]))
     return np.where(hidden > 0, np.float32(np.nan), face)
 
 
-def labelled(parsing: NDArray[np.uint8], names: Iterable[str]) -> NDArray[np.bool_]:
-    """The pixels that bear one of these labels of `hifibench.heads.labels.LABELS`."""
-    return np.isin(parsing, [LABELS.index(name) for name in names])
+def labelled(parsing: NDArray[np.uint8], labels: Sequence[int]) -> NDArray[np.bool_]:
+    """The pixels that bear one of these labels of `hifibench.heads.labels`."""
+    return np.isin(parsing, labels)
 
 
 def psnr_db(mse: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Settings:
 
     people: int = 600
     judged: int = 200
-    steps: int = 4000
+    steps: int = 3000
     pairs: int = 8
     rate: float = 2e-3
     weight_decay: float = 0.02
@@ -52,16 +52,37 @@ class Settings:
         """What decides the result, as plain data."""
         return {name: value for name, value in asdict(self).items() if name not in ("save_every", "log_every")}
 
+    def of(self, names: Sequence[str]) -> dict[str, Any]:
+        """Those of some names, as plain data."""
+        return {name: self.plain()[name] for name in names}
 
-def same(there: Mapping[str, Any], here: Settings, file: Path) -> None:
-    """Refuse to go on with a training of other settings.
+
+FOR_NETWORK = (
+    "people",
+    "steps",
+    "pairs",
+    "rate",
+    "weight_decay",
+    "seam_weight",
+    "order_weight",
+    "average",
+    "seed",
+)
+"""What decides blend-cnn."""
+
+FOR_SPECTRUM = ("people", "spectra", "hidden", "penalty", "seed")
+"""What decides the spectral classifier."""
+
+
+def same(there: Mapping[str, Any], here: Mapping[str, Any], file: Path) -> None:
+    """Refuse to go on with a training of other settings; only names that are here are looked at.
 
     Raises:
         UsageError: names what differs.
     """
     from hifibench.training.checkpoints import differences
 
-    if wrong := differences(here.plain(), there):
+    if wrong := differences(here, {name: value for name, value in there.items() if name in here}):
         raise UsageError(
             f"{file} was trained with other settings ({'; '.join(wrong)}). Give the same ones, or another --out."
         )

@@ -16,7 +16,7 @@ from hifibench.errors import UsageError
 from hifibench.forensics.faces import Faces
 from hifibench.forensics.network import SIZE, BlendNetwork
 from hifibench.forensics.samples import Sample, sample
-from hifibench.forensics.settings import Settings, same
+from hifibench.forensics.settings import FOR_NETWORK, Settings, same
 from hifibench.pipeline.progress import Reporter
 from hifibench.training import checkpoints
 from hifibench.training.average import WeightAverage
@@ -75,7 +75,7 @@ def train(faces: Faces, settings: Settings, folder: Path, reporter: Reporter) ->
             sums, counted = np.zeros(len(Losses._fields)), 0
         if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
             state = {
-                "settings": settings.plain(),
+                "settings": settings.of(FOR_NETWORK),
                 "seconds": time.monotonic() - begin,
                 "network": network.state_dict(),
                 "average": average.network.state_dict(),
@@ -160,7 +160,7 @@ def _resume(
         there = state["settings"]
         if done[-1] <= min(map(decays_from, (int(there["steps"]), settings.steps))):
             there = {**there, "steps": settings.steps}
-        same(there, settings, file)
+        same(there, settings.of(FOR_NETWORK), file)
         network.load_state_dict(state["network"])
         average.network.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])

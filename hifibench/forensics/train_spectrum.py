@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hifibench.experts.spectrum import CARD, FEATURES, Classifier, features, rea
 from hifibench.files import atomic_path, atomic_write
 from hifibench.forensics.faces import Faces
 from hifibench.forensics.samples import sample
-from hifibench.forensics.settings import Settings
+from hifibench.forensics.settings import FOR_SPECTRUM, Settings
 from hifibench.stage import Stage, quiet
 
 _STREAM = 0x73706563
@@ -49,7 +50,7 @@ def train(faces: Faces, settings: Settings, file: Path, stage: Stage = quiet) ->
     Raises:
         MissingError: scikit-learn is not installed.
     """
-    decisive = {name: settings.plain()[name] for name in ("people", "spectra", "hidden", "penalty", "seed")}
+    decisive = settings.of(FOR_SPECTRUM)
     kept = file.with_suffix(".settings.json")
     if file.is_file() and kept.is_file() and json.loads(kept.read_text("utf-8")) == decisive:
         return read(file)
@@ -63,6 +64,7 @@ def train(faces: Faces, settings: Settings, file: Path, stage: Stage = quiet) ->
 def fit(seen: NDArray[np.float64], fake: NDArray[np.int64], settings: Settings) -> Classifier:
     """The classifier of some features ``(N, F)`` and labels ``(N,)``."""
     try:
+        from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
         from sklearn.neural_network import MLPClassifier
         from sklearn.preprocessing import StandardScaler
     except ImportError as error:
@@ -78,7 +80,10 @@ def fit(seen: NDArray[np.float64], fake: NDArray[np.int64], settings: Settings) 
         n_iter_no_change=8,
         max_iter=80,
         random_state=settings.seed,
-    ).fit(scaler.transform(seen), fake)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # to stop early is the intention
+        network.fit(scaler.transform(seen), fake)
     return from_sklearn(scaler, network)
 
 

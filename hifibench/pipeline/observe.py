@@ -48,11 +48,13 @@ class Beside:
         seen: what the experts saw in it.
         facts: gives what is known of it by its making, maps included, handed on beside ``seen``; ``None`` where nothing
             is. Asked for only where the comparison is not in the cache.
+        made: how it was made, which decides on the facts: its name, and by which generator.
     """
 
     frame: Frame
     seen: Mapping[str, Mapping[str, Floats]]
     facts: Callable[[], Mapping[str, Floats]] | None = None
+    made: str = ""
 
 
 @dataclass(frozen=True)
@@ -236,8 +238,9 @@ class Observer:
     def _compare(self, name: str, frame: Frame, content: str, beside: Beside) -> dict[str, Floats]:
         card = self.cards[name]
         # What the expert makes of the other frame comes from what the needed experts saw in it, so their cards are part
-        # of the key; facts are of that very picture.
+        # of the key. Facts are no part of the picture: another generator may say otherwise of the same one.
         needed = [self.cards[need].hash for need in card.needs]
+        facts_key = () if beside.facts is None else (self.cards[EXACT].hash, beside.made)
 
         def compare() -> dict[str, Floats]:
             expert = self._expert(name)
@@ -248,5 +251,4 @@ class Observer:
 
         face = face_of(beside.seen)
         face_key = b"" if face is None else face.box.tobytes() + face.landmarks.tobytes()
-        facts_key = b"" if beside.facts is None else b"facts"
-        return self._cache.get(card, _key(content, content_hash(beside.frame), face_key, facts_key, *needed), compare)
+        return self._cache.get(card, _key(content, content_hash(beside.frame), face_key, *facts_key, *needed), compare)

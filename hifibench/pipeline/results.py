@@ -115,7 +115,7 @@ def aggregate(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int, sc
             for metric in metrics
         ],
         "scores": [
-            {**_score(method, one), "worst_case": _number(one.worst_case), "reason": one.reason}
+            {**_score(method, one), "worst_case": _number(one.worst_case)}
             for method in suite.methods
             for one in scores[method].values()
         ],
@@ -146,6 +146,7 @@ def _score(method: str, one: Score) -> dict[str, Any]:
         "high": _number(one.high),
         "n": one.n,
         "n_failed": one.n_failed,
+        "reason": one.reason,
     }
 
 
@@ -166,10 +167,11 @@ def _calibration(metric: Metric, pairs: int) -> dict[str, Any] | None:
     """What is known of a metric where the truth is known: floor, correlation, resolution at the run's pairs."""
     from hifibench.calibration import store
 
-    entry = store.find(metric.name, {name: registry.experts.get(name).card.hash for name in metric.needs})
-    curve = None if entry is None else entry.weakest
-    if entry is None or curve is None:
+    cards = {name: registry.experts.get(name).card.hash for name in registry.seen_through(metric.needs)}
+    found = store.find(metric.name, cards)
+    if found is None or (curve := found.entry.weakest) is None:
         return None
+    entry = found.entry
     return {
         "floor": entry.floor.again,
         "ceiling": entry.ceiling,
@@ -179,6 +181,8 @@ def _calibration(metric: Metric, pairs: int) -> dict[str, Any] | None:
         "pairs": pairs,
         "poor": entry.poor,
         "reason": entry.reason,
+        "made_on": entry.pairs,
+        "manifest": found.manifest,
     }
 
 

@@ -346,9 +346,10 @@ class Stages:
         """An original image that a swap is compared with, and what was seen in it."""
         ref = self._manifest.image(image)
         frame = self._load(ref)
-        return Beside(
-            frame, self._observer.look(Look(frame)), None if self._facts is None else partial(self._facts, ref)
-        )
+        seen = self._observer.look(Look(frame))
+        if self._facts is None:
+            return Beside(frame, seen)
+        return Beside(frame, seen, partial(self._facts, ref), f"{ref.uri}; {self._manifest.origin}")
 
     def missing(self) -> int:
         """Parts of the run that no share has done yet."""

@@ -136,10 +136,12 @@ def score(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int) -> dic
             for metric in measured
             if metric.whole is not None and _swapped(metric, observed)
         }
+    for metric in metrics:
+        _agree(values, metric.name)
     clusters = observations.pairs["video"].to_numpy().astype(str)
     scores = _summarise(suite, metrics, Values(values, wholes, refused), clusters, seed)
     _write_scores(folder, observations.pairs["pair"].to_numpy(), values)
-    parts = _parts(suite, metrics, values, observations.of(suite.methods[0]), clusters, seed)
+    parts = _parts(suite, metrics, values, refused, observations.of(suite.methods[0]), clusters, seed)
     results = aggregate(folder, suite, manifest, seed, Scored(metrics, values, wholes, scores, parts, clusters))
     write_json(folder["results.json"], results)
     return results
@@ -181,10 +183,22 @@ def _values(metric: Metric, observed: Observed) -> NDArray[np.float64]:
     return values
 
 
+def _agree(values: Mapping[str, dict[str, NDArray[np.float64]]], metric: str) -> None:
+    """Let a pair in which there is nothing to score for one method be none for all.
+
+    That depends on the pair alone, but is not seen where a method gave no swap, or none with a face: the pair would
+    count as failed there, and as the worst value.
+    """
+    nothing = np.any([np.isinf(rows[metric]) for rows in values.values()], axis=0)
+    for rows in values.values():
+        rows[metric] = np.where(nothing & np.isnan(rows[metric]), np.inf, rows[metric])
+
+
 def _parts(
     suite: Suite,
     metrics: Sequence[Metric],
     values: Mapping[str, Mapping[str, NDArray[np.float64]]],
+    refused: Mapping[tuple[str, str], str],
     observed: Observed,
     clusters: NDArray[np.str_],
     seed: int,
@@ -203,7 +217,10 @@ def _parts(
                 continue
             table = np.stack([values[method][metric.name][inside] for method, metric in columns], axis=1)
             made = summarise_all([metric for _, metric in columns], table, clusters[inside], seed, suite.draws)
-            rows = [(method, one) for (method, _), one in zip(columns, made, strict=True)]
+            rows = [
+                (method, _or_refused(one, refused.get((method, metric.name))))
+                for (method, metric), one in zip(columns, made, strict=True)
+            ]
             parts.append(Part(split, level, int(inside.sum()), rows))
     return parts
 
@@ -225,12 +242,16 @@ def _summarise(
     made = summarise_all([metric for _, metric in columns], table, clusters, seed, suite.draws, worst)
     scores: dict[str, dict[str, Score]] = {method: {} for method in suite.methods}
     for (method, metric), one in zip(columns, made, strict=True):
-        if reason := said.refused.get((method, metric.name)):
-            one = replace(one, n_failed=0, worst_case=math.nan, reason=reason)
-        elif metric.whole is not None:
+        refused = said.refused.get((method, metric.name))
+        if metric.whole is not None and not refused:
             one = _of_all(metric, one, said.wholes[method].get(metric.name))
-        scores[method][metric.name] = one
+        scores[method][metric.name] = _or_refused(one, refused)
     return scores
+
+
+def _or_refused(one: Score, reason: str | None) -> Score:
+    """The score, or that there is none: no pair has failed where nobody was to judge it."""
+    return one if reason is None else replace(one, n_failed=0, worst_case=math.nan, reason=reason)
 
 
 def _of_all(metric: Metric, pairs: Score, whole: Whole | None) -> Score:

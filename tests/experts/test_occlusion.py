@@ -1,46 +1,21 @@
 from __future__ import annotations
 
 import io
-import sys
-from types import ModuleType
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from hifibench.errors import UsageError
 from hifibench.experts import landmarker
 from hifibench.experts.occlusion import CARD, LEAST_ESTIMATED, LEAST_EXACT, Occlusion, estimated
 from hifibench.faces import templates
 from hifibench.faces.align import apply, invert
 from hifibench.faces.detect import Detector
 from hifibench.faces.masks import face_mask
+from hifibench.heads.labels import OCCLUDER
 
-LABELS = (
-    "background",
-    "skin",
-    "brow",
-    "eye",
-    "nose",
-    "mouth",
-    "inner mouth",
-    "ear",
-    "neck",
-    "hair",
-    "cloth",
-    "occluder",
-)
 SEEDS = (21, 22, 23, 24)
-
-
-@pytest.fixture(autouse=True)
-def heads(monkeypatch):
-    """The labels of rendered heads, without what renders them."""
-    module = ModuleType("hifibench.data.heads")
-    module.LABELS = LABELS  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "hifibench.data.heads", module)
-    monkeypatch.setattr("hifibench.data.heads", module, raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +53,7 @@ def known(parsing):
 
 def parsed(rows, columns):
     parsing = np.ones((100, 100), np.uint8)
-    parsing[rows, columns] = LABELS.index("occluder")
+    parsing[rows, columns] = OCCLUDER
     return parsing
 
 
@@ -190,9 +165,7 @@ def test_frames_and_maps_of_other_sizes_are_refused():
     frame = np.zeros((100, 100, 3), np.uint8)
     with pytest.raises(ValueError, match=r"frames of one size; given \(50, 100, 3\) and \(100, 100, 3\)"):
         Occlusion().compare(frame[:50], frame, {})
-    with pytest.raises(
-        UsageError, match="frame is 100x100, but its parsing map is 100x50; give facts of that very frame"
-    ):
+    with pytest.raises(ValueError, match=r"parsing map of the frame's size \(100, 100\); given \(50, 100"):
         Occlusion().compare(frame, frame, known(np.ones((50, 100), np.uint8)))
 
 

@@ -8,9 +8,9 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from skimage.morphology import convex_hull_image
 
 from hifibench.experts.pixels import luma
-from hifibench.experts.truth_pixels import CARD, FACE, HEAD, changed_region, coarse_face, psnr_db, truth_pixels
+from hifibench.experts.truth_pixels import CARD, HEAD, changed_region, coarse_face, psnr_db, truth_pixels
 from hifibench.faces.masks import DILATE
-from hifibench.heads.labels import LABELS
+from hifibench.heads.labels import FACE, LABELS
 from hifibench.records import Frame
 
 SIZE = 128
@@ -34,6 +34,10 @@ def parsing(occluded: bool = False) -> np.ndarray:
     if occluded:
         labels[77:84, :] = LABELS.index("occluder")
     return labels
+
+
+def test_a_head_is_the_face_and_the_ears() -> None:
+    assert {LABELS[label] for label in HEAD} == {"skin", "brow", "eye", "nose", "mouth", "inner mouth", "ear"}
 
 
 def seen(labels: np.ndarray | None = None) -> Any:
@@ -88,7 +92,7 @@ def test_what_lies_beyond_the_region_counts_nowhere() -> None:
 
 def test_the_region_is_the_head_without_hair_and_neck_widened() -> None:
     region = changed_region(parsing())
-    head = np.isin(parsing(), [LABELS.index(name) for name in HEAD])
+    head = np.isin(parsing(), HEAD)
     reach = DILATE * np.sqrt(head.sum())
     on_head = np.argwhere(head)
     for row, column in [(68, 64), (30, 64), (110, 64), (68, 25), (5, 64), (127, 64), (68, 110)]:
@@ -110,13 +114,13 @@ def test_an_occluder_is_within_the_region_where_it_lies_over_the_head() -> None:
     region = changed_region(parsing(occluded=True))
     assert region[77:84, 40:90].all()
     assert not region[77:84, :15].any()
-    head = np.isin(parsing(occluded=True), [LABELS.index(name) for name in HEAD])
+    head = np.isin(parsing(occluded=True), HEAD)
     assert region[convex_hull_image(head) & ~np.isin(parsing(), [LABELS.index("hair"), LABELS.index("neck")])].all()
 
 
 def test_the_coarse_mask_is_the_mean_over_each_cell_and_empty_under_an_occluder() -> None:
     labels = parsing(occluded=True)
-    face = np.isin(labels, [LABELS.index(name) for name in FACE])
+    face = np.isin(labels, FACE)
     hidden = (labels == LABELS.index("occluder")).reshape(64, 2, 64, 2).any(axis=(1, 3))
     expected = np.where(hidden, np.nan, face.reshape(64, 2, 64, 2).mean(axis=(1, 3)))
     np.testing.assert_allclose(coarse_face(labels), expected, atol=1e-6)

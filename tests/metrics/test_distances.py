@@ -157,6 +157,15 @@ def test_frames_of_one_video_stay_together(monkeypatch):
     assert set(looked) == {(25, 25)}  # 5 of 10 videos
 
 
+def test_originals_without_a_named_video_go_with_the_pair_they_are_the_target_of():
+    run = observed(features(20), features(20), [f"v{row}" for row in range(20)], [f"v{row}" for row in range(20)])
+    gallery = run.galleries["frames"]
+    unnamed = Gallery(gallery.identity, gallery.image, gallery.experts)
+    pairs = run.pairs.assign(target=gallery.image)
+    bare = Observed(pairs, run.swap, {}, {}, {"frames": unnamed})
+    np.testing.assert_array_equal(kid("inception").whole(bare, 0, 100).draws, kid("inception").whole(run, 0, 100).draws)
+
+
 def test_subsets_of_large_sets_hold_about_a_thousand_images():
     names = np.array([f"v{row:05d}" for row in range(4000)])
     for videos, images, size in ((names, 40000, 100), (names[:11], 11, 5)):

@@ -9,6 +9,7 @@ from scipy import stats
 from statsmodels.stats.power import NormalIndPower
 
 from metrics.dose_response import respond, smallest, spearman
+from metrics.resampling import cluster_weights
 
 RNG = np.random.default_rng(1)
 N, K = 20, 4
@@ -93,6 +94,23 @@ def test_a_rate_is_judged_by_its_shares() -> None:
     assert abs(single.rho) < 0.8 < abs(made.rho) and made.rho_low <= made.rho <= made.rho_high
     constant = respond(np.full((N, K), 100.0), np.full(N, 100.0), DOSES, NAMES, sign=-1, seed=0, draws=10, rate=True)
     assert constant.rho == 0.0
+
+
+def test_the_interval_of_a_rate_is_of_the_samples_that_all_intervals_share() -> None:
+    videos = [f"v{i // 2}" for i in range(N)]
+    hits, start = 100.0 * (RNG.random((N, K)) < [0.8, 0.6, 0.5, 0.2]), np.full(N, 100.0)
+    amounts = DOSES * np.where(np.arange(N) < 6, 10.0, 0.5)[:, None]
+    # Of the smallest dose only the largest amounts are known, which are more than the next dose has in the mean.
+    hits[6:, 0] = hits[3, 1] = np.nan
+    made = respond(hits, start, amounts, videos, sign=-1, seed=5, draws=200, rate=True)
+    rows = np.unique(videos, return_inverse=True)[1]
+    drawn = []
+    for weights in cluster_weights(N // 2, 5, 200):
+        i = np.repeat(np.arange(N), weights[rows])
+        known = [not np.isnan(hits[i, k]).all() for k in range(K)]
+        dose = [0.0, *np.nanmean(np.where(np.isnan(hits), np.nan, amounts)[i][:, known], axis=0)]
+        drawn.append(stats.spearmanr(dose, [100.0, *np.nanmean(hits[i][:, known], axis=0)]).statistic)
+    np.testing.assert_allclose([made.rho_low, made.rho_high], np.quantile(drawn, [0.025, 0.975]), atol=1e-12)
 
 
 def test_pairs_of_one_video_count_as_one_draw() -> None:

@@ -15,6 +15,14 @@ def test_the_value_is_the_experts(word, observe):
     np.testing.assert_array_equal(occlusion(word).compute(observe(3, swap=swap)), [0.25, np.inf, 0])
 
 
+def test_a_swap_that_failed_fails_unless_nothing_is_known_to_hide_the_face(observe):
+    swap = {"occlusion": {word + "_l1": [np.nan, np.nan, np.nan, 0.5] for word in ("exact", "estimated")}}
+    target = {"exact": {"occlusion": [[0.0], [0.2], [np.nan], [0.0]]}}
+    seen = observe(4, swap=swap, target=target)
+    np.testing.assert_array_equal(occlusion("exact").compute(seen), [np.inf, np.nan, np.nan, 0.5])
+    np.testing.assert_array_equal(occlusion("estimated").compute(seen), [np.nan, np.nan, np.nan, 0.5])
+
+
 def test_facts_are_asked_for_where_they_are_needed():
     assert occlusion("exact").needs == (EXACT, "occlusion")
     assert occlusion("estimated").needs == ("occlusion",)

@@ -136,3 +136,13 @@ def test_a_gallery_of_a_few_people_says_nothing_about_chance():
     scores = {"target-copy": {NAMES[2]: score(NAMES[2], 100.0)}}
     assert check_order(scores, METRICS, {"frames": 3})[CHANCE].skipped
     assert not check_order(scores, METRICS, {"frames": 50})[CHANCE].ok
+
+
+def test_a_score_without_an_interval_is_checked_by_its_value():
+    scores = {
+        method: {name: Score(name, value, nan, nan, 9, 0, value) for name, value in zip(NAMES, row, strict=True)}
+        for method, row in ROWS.items()
+    }
+    assert all(check.ok and not check.skipped for check in check_order(scores, METRICS, GALLERIES))
+    scores["re-encode"]["forgery_auc[spectrum]"] = Score("forgery_auc[spectrum]", 61.0, nan, nan, 9, 0, 61.0)
+    assert not check_order(scores, METRICS, GALLERIES)[COMPRESSED].ok

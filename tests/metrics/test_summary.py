@@ -10,7 +10,7 @@ from hifibench.contracts import Metric
 from metrics.identity import id_leak, id_retrieval
 from metrics.pose import pose
 from metrics.statistics import cluster_bootstrap
-from metrics.summary import leader, summarise, summarise_all
+from metrics.summary import leader, leader_of_draws, summarise, summarise_all
 
 RETRIEVAL, LEAK, POSE = id_retrieval("edgeface", "sources", "top1"), id_leak("edgeface"), pose("mediapipe")
 VIDEOS = ["u", "u", "v", "w"]
@@ -146,3 +146,20 @@ def test_pairs_with_nothing_to_score_count_nowhere():
     assert (made.value, made.n, made.n_failed, made.worst_case) == (2.0, 3, 1, 4.0)
     rows = {"a": np.array([1.0, np.inf, 3.0]), "b": np.array([2.0, np.inf, 4.0])}
     assert leader(rows, list("uvw"), "down", seed=0) == "a"
+
+
+def test_numbers_of_whole_sets_are_compared_draw_by_draw():
+    rng = np.random.default_rng(0)
+    common = rng.normal(0, 5, 500)
+    draws = {"a": common + rng.normal(0, 0.1, 500), "b": common + 1 + rng.normal(0, 0.1, 500), "none": np.empty(0)}
+    assert leader_of_draws(draws, "down") == "a" and leader_of_draws(draws, "up") == "b"
+    # The same numbers, but no longer of the same videos.
+    assert leader_of_draws({**draws, "b": rng.permutation(draws["b"])}, "down") is None
+    assert leader_of_draws({"a": draws["a"], "none": np.empty(0)}, "down") is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_draws_that_have_no_value_leave_the_comparison():
+    row = np.array([1.0, np.nan, 1.0, 1.0])
+    assert leader_of_draws({"a": row, "b": np.array([2.0, 2.0, np.nan, 2.0])}, "down") == "a"
+    assert leader_of_draws({"a": row, "b": np.where(np.isnan(row), 0.0, np.nan)}, "down") is None

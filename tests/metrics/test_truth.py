@@ -102,7 +102,7 @@ def test_only_landmarks_that_can_be_seen_count():
     visible[2] = 0
     swap = seen_by("mediapipe", moved)
     got = truth("landmarks", "mediapipe").compute(observed(swap, {"landmarks": exact, "visible": visible}))
-    np.testing.assert_allclose(got, [1, 0, np.nan], atol=1e-4)
+    np.testing.assert_allclose(got, [1, 0, np.inf], atol=1e-4)
 
 
 def test_pose_is_compared_with_the_exact_one_around_the_circle():
@@ -325,6 +325,8 @@ def test_without_true_swaps_the_message_says_where_they_are_known():
     swap = {"mediapipe": {"pose_deg": np.zeros((2, 3))}}
     with pytest.raises(UsageError, match=r"of these pairs nothing is known.*whose data are heads, such as 'truth'"):
         truth("pose", "mediapipe").compute(observed(swap))
+    with pytest.raises(UsageError, match="of these pairs nothing is known"):
+        truth("landmarks", "mediapipe").compute(observed(seen_by("mediapipe", face68(2)[:, INNER]), {}))
 
 
 @settings(deadline=None, max_examples=25)

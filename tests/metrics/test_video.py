@@ -185,10 +185,29 @@ def test_a_frame_without_an_embedding_is_left_out_of_its_clip_s_mean():
     assert np.isnan(spread(CLIP, embeddings)[1])
 
 
-def test_clips_that_are_too_short_have_no_value_beside_one_that_is_not():
+def test_clips_that_are_too_short_have_nothing_to_score_beside_one_that_is_not():
     pairs = table(("ann", "v", [0, 1, 2]), ("ann", "w", [0, 1]), ("ann", "still", [0]))
-    np.testing.assert_allclose(tremble(pairs, face(6), face(6)), [0] * 3 + [np.nan] * 3, atol=1e-4)
-    np.testing.assert_allclose(spread(pairs, np.ones((6, 4))), [0] * 5 + [np.nan], atol=1e-12)
+    np.testing.assert_allclose(tremble(pairs, face(6), face(6)), [0] * 3 + [np.inf] * 3, atol=1e-4)
+    still = np.zeros((6, 468, 3))
+    np.testing.assert_allclose(shimmer(pairs, still, still), [0] * 5 + [np.inf], atol=1e-4)
+    np.testing.assert_allclose(spread(pairs, np.ones((6, 4))), [0] * 5 + [np.inf], atol=1e-12)
+
+
+def test_only_pairs_of_clips_can_fail():
+    pairs = table(("ann", "v", [0, 1, 2]), ("ann", "still", [0]))
+    unseen = [np.nan] * 3 + [np.inf]
+    np.testing.assert_array_equal(tremble(pairs, face(4) * np.nan, face(4)), unseen)
+    np.testing.assert_array_equal(spread(pairs, np.full((4, 8), np.nan)), unseen)
+    blind = Observed(pairs, {"mediapipe": {}}, {}, {"mediapipe": {"colours": np.zeros((4, 468, 3), np.float32)}}, {})
+    np.testing.assert_array_equal(FLICKER.compute(blind), unseen)
+
+
+def test_a_clip_is_of_one_source_video_where_that_is_known():
+    pairs = table(("ann1", "v", [0]), ("ann2", "v", [1]), ("ann3", "v", [2]), ("bob", "v", [3]))
+    with_video = pairs.assign(source_video=["ann", "ann", "ann", "bob"])
+    assert [clip.tolist() for clip in clips(Observed(with_video, {}, {}, {}, {}), 2, "m")] == [[0, 1, 2]]
+    with pytest.raises(UsageError, match="the longest clip of these 4 pairs has 1"):
+        clips(Observed(pairs, {}, {}, {}, {}), 2, "m")
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from calibrations import calibration, entry
 
+from hifibench import registry
+from hifibench.calibration import store as store_of_calibrations
+from hifibench.contracts import Metric
 from hifibench.errors import UsageError
+from hifibench.pipeline import results
 from hifibench.pipeline.observe import DETECTOR, face_outputs
 from hifibench.pipeline.score import Observations, score
 from hifibench.pipeline.store import RunFolder, write_arrays
-from hifibench.records import Face, ImageRef, Manifest, Pair
+from hifibench.records import Face, ImageRef, Manifest, Observed, Pair
 from hifibench.suite import Suite
 
 N = 12
@@ -78,48 +84,85 @@ def run(tmp_path: Path, methods: tuple[str, ...], truth: bool = False, **changes
     return score(folder, suite(methods, **changes), made, seed=0)
 
 
-def one(results: dict[str, Any], method: str, metric: str) -> dict[str, Any]:
-    return next(row for row in results["scores"] if (row["method"], row["metric"]) == (method, metric))
+def one(found: dict[str, Any], method: str, metric: str) -> dict[str, Any]:
+    return next(row for row in found["scores"] if (row["method"], row["metric"]) == (method, metric))
 
 
 METHODS = ("target-copy", "faceswap", "hififace")
 
 
 def test_a_judge_that_took_part_in_the_training_is_refused_and_says_so(tmp_path: Path) -> None:
-    results = run(tmp_path, METHODS)
-    refused = one(results, "hififace", "shape[3ddfa]")
+    found = run(tmp_path, METHODS)
+    refused = one(found, "hififace", "shape[3ddfa]")
     assert refused["value"] is None
     assert refused["reason"] == "3ddfa took part in the training of hififace"
     assert (refused["n"], refused["n_failed"]) == (N, 0)
     # The others are judged by it, and another judge judges the method.
-    assert one(results, "faceswap", "shape[3ddfa]")["value"] == 0
-    assert one(results, "hififace", "pose[mediapipe]")["value"] == 2
+    assert one(found, "faceswap", "shape[3ddfa]")["value"] == 0
+    assert one(found, "hififace", "pose[mediapipe]")["value"] == 2
 
 
 def test_told_to_it_is_scored_by_its_teacher_and_does_not_compete(tmp_path: Path) -> None:
-    results = run(tmp_path, METHODS, trained_with="mark")
-    assert one(results, "hififace", "shape[3ddfa]")["value"] == 0
-    assert "3ddfa" in next(m for m in results["methods"] if m["name"] == "hififace")["trained_with"]
-    metric = next(m for m in results["metrics"] if m["name"] == "shape[3ddfa]")
+    found = run(tmp_path, METHODS, trained_with="mark")
+    assert one(found, "hififace", "shape[3ddfa]")["value"] == 0
+    assert "3ddfa" in next(m for m in found["methods"] if m["name"] == "hififace")["trained_with"]
+    metric = next(m for m in found["metrics"] if m["name"] == "shape[3ddfa]")
     assert metric["leader"] is None
 
 
 def test_a_number_of_the_whole_set_has_the_interval_of_its_draws(tmp_path: Path) -> None:
-    results = run(tmp_path, METHODS)
+    found = run(tmp_path, METHODS)
     # The swaps of faceswap are all above all originals, those of target-copy among them.
-    above, among = (one(results, method, "forgery_ap[spectrum]") for method in ("faceswap", "target-copy"))
+    above, among = (one(found, method, "forgery_ap[spectrum]") for method in ("faceswap", "target-copy"))
     assert above["value"] == pytest.approx(100)
     assert (above["low"], above["high"]) == (pytest.approx(100), pytest.approx(100))
     assert among["low"] < among["value"] < among["high"] < 100
 
 
+def test_where_there_is_nothing_to_score_nobody_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nothing hides the first six faces; faceswap made no swap of the fifth and the last pair.
+    def compute(observed: Observed) -> np.ndarray:
+        values = np.where(np.arange(N) < 6, np.inf, 0.5)
+        if observed.swap["mediapipe"]["pose_deg"][0, 0] == 1:
+            values[[4, N - 1]] = np.nan
+        return values
+
+    kept = Metric("kept", "Kept", "", "down", ("mediapipe",), compute, worst=1.0)
+    monkeypatch.setattr(registry, "metric", lambda name: kept)
+    found = run(tmp_path, METHODS)
+    scores = {row["method"]: (row["n"], row["n_failed"], row["worst_case"]) for row in found["scores"]}
+    assert scores["target-copy"] == (6, 0, 0.5)
+    assert scores["faceswap"] == (6, 1, pytest.approx((5 * 0.5 + 1) / 6))
+
+
+def test_the_calibration_of_a_comparing_expert_is_found_by_the_cards_that_it_rests_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HIFIBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(store_of_calibrations, "SHIPPED", tmp_path / "none.json")
+    cards = {name: registry.experts.get(name).card.hash for name in ("pixels", "mediapipe")}
+    made = replace(entry("background[l1]"), experts=cards)
+    store_of_calibrations.keep(calibration(made))
+    known = results._calibration(registry.metric("background[l1]"), 25)
+    assert known is not None
+    assert (known["floor"], known["made_on"], known["manifest"]) == (1.5, 20, calibration().manifest)
+    assert known["resolution"] == pytest.approx(0.6)
+    stale = replace(made, experts={**cards, "mediapipe": "other"})
+    store_of_calibrations.keep(calibration(stale))
+    assert results._calibration(registry.metric("background[l1]"), 25) is None
+
+
 def test_parts_hold_the_pairs_that_the_split_says_for_every_method(tmp_path: Path) -> None:
-    results = run(tmp_path, METHODS, splits=("yaw[mediapipe]",))
-    parts = {part["level"]: part for part in results["splits"]}
+    found = run(tmp_path, METHODS, splits=("yaw[mediapipe]",))
+    parts = {part["level"]: part for part in found["splits"]}
     assert {level: part["n"] for level, part in parts.items()} == {"below 15": 5, "15 to 30": 5, "30 and more": 2}
     rows = {(row["method"], row["metric"]): row["value"] for row in parts["30 and more"]["scores"]}
     assert rows["faceswap", "pose[mediapipe]"] == 1
     assert rows["hififace", "shape[3ddfa]"] is None
+    refused = next(
+        row for row in parts["30 and more"]["scores"] if (row["method"], row["metric"]) == ("hififace", "shape[3ddfa]")
+    )
+    assert (refused["n_failed"], refused["reason"]) == (0, "3ddfa took part in the training of hififace")
     # Numbers of a whole set are not those of its parts.
     assert ("faceswap", "forgery_auc[spectrum]") not in rows
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -78,6 +79,15 @@ def test_a_change_is_the_paired_difference_of_the_pairs_scored_both_times(made: 
 def test_numbers_of_a_set_change_by_their_difference_and_have_no_interval(made: Robustness) -> None:
     assert of(made, 1, "a").change == (-0.25, None, None)
     assert of(made, 1, "c").change == (None, None, None) and of(made, 1, "c").value == 1.0
+
+
+def test_pairs_in_which_there_is_nothing_to_score_do_not_change(tmp_path: Path) -> None:
+    nothing = [math.inf, 1.0, 2.0, 3.0, 4.0, math.inf]
+    before, after = (run(tmp_path / f"run{k}", {"a": [one + k for one in nothing]}, {"a": None}) for k in range(2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made = build(before, {C40: after}, {SET.name}, draws=100)
+    assert of(made, 0, "a").change == (1, 1, 1)
 
 
 def test_rankings_are_those_of_the_competing_methods_alone(made: Robustness) -> None:

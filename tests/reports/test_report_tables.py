@@ -199,3 +199,77 @@ def test_names_split_into_base_and_protocol() -> None:
     assert glossary.base("pose[mediapipe,yaw]") == glossary.base("pose") == "pose"
     assert glossary.words("pose[mediapipe, yaw]") == ("mediapipe", "yaw")
     assert glossary.words("pose") == ()
+
+
+def test_not_scored_is_told_of_all_pairs_of_the_run(make_run: MakeRun) -> None:
+    content = finished_run.results(n_failed=0)
+    # A metric that has something to score in a few pairs only, and missed all of them.
+    few = next(score for score in content["scores"] if score["method"] == "faceswap")
+    few |= {"n": 3, "n_failed": 3, "value": None, "low": None, "high": None}
+    assert build(make_run(content)).cells["faceswap", "failed"].text == "3/100"
+
+
+def taught(content: dict[str, Any], **score: Any) -> dict[str, Any]:
+    next(method for method in content["methods"] if method["name"] == "faceswap")["trained_with"] = ["mediapipe"]
+    for one in content["scores"]:
+        if (one["method"], one["metric"]) == ("faceswap", "pose[mediapipe]"):
+            one |= score
+    return content
+
+
+def test_a_number_by_the_methods_teacher_is_refused_or_marked(make_run: MakeRun) -> None:
+    nothing = {"value": None, "low": None, "high": None}
+    refused = build(make_run(taught(finished_run.results(), **nothing, n_failed=0, reason="taught"), name="refused"))
+    assert refused.cells["faceswap", "pose[mediapipe]"].text == "refused †"
+    assert any("refused; --trained-with mark" in note.text for note in refused.notes)
+    marked = build(make_run(taught(finished_run.results()), name="marked"))
+    assert marked.cells["faceswap", "pose[mediapipe]"].text.endswith(" †")
+    # Where every pair failed nobody refused anything.
+    failed = build(make_run(taught(finished_run.results(), **nothing, n_failed=100), name="failed"))
+    assert failed.cells["faceswap", "pose[mediapipe]"].text == MISSING
+    assert any("which flatters it" in note.text for note in failed.notes)
+
+
+def test_why_there_is_no_number_is_said_once(make_run: MakeRun) -> None:
+    content = finished_run.results(n_failed=0)
+    for score in content["scores"]:
+        if score["metric"] == "background[l1]":
+            score |= {"value": None, "low": None, "high": None, "reason": "too few images"}
+    texts = [note.text for note in build(make_run(content)).notes]
+    assert [text for text in texts if "background[l1]" in text] == ["No number: too few images (background[l1])."]
+
+
+def test_what_is_known_of_a_metric_stands_beside_it_and_where_from_below(make_run: MakeRun) -> None:
+    content = finished_run.results()
+    known = {"floor": 0.5, "ceiling": 20.0, "series": "Yaw", "rho": 0.4, "resolution": 0.11, "pairs": 100,
+             "poor": True, "reason": "ρ 0.40 with yaw", "made_on": 32, "manifest": "ab" * 32}  # fmt: skip
+    for metric in content["metrics"]:
+        if metric["name"] in ("pose[mediapipe]", "pose[mediapipe,yaw]"):
+            metric["calibration"] = known
+    table = build(make_run(content))
+    column = next(one for section in table.sections for one in section.columns if one.name == "pose[mediapipe]")
+    assert column.calibration == "floor 0.50, ρ 0.40 (Yaw), resolves 0.11 at 100 pairs"
+    assert column.heading == "Pose error § (deg) ↓"
+    texts = [note.text for note in table.notes]
+    [poor] = [text for text in texts if text.startswith("§")]
+    assert poor.endswith("pose[mediapipe], pose[mediapipe,yaw]: ρ 0.40 with yaw.")
+    assert any("(32 pairs, abababababab)" in text for text in texts)
+    # Another pose estimator is there, so the poor one does not lead.
+    assert "pose[3ddfa]" in [one.name for one in table.leads[0].columns]
+
+
+def test_the_second_table_holds_the_detectors_and_nothing_else(make_run: MakeRun) -> None:
+    content = finished_run.results(["target-copy", "hififace"], n_failed=0)
+    for name in ("forgery_ap[a]", "forgery_auc[b]", "forgery_auc[a]", "forgery_eer[a]"):
+        content["metrics"].append({**content["metrics"][0], "name": name, "needs": [name[-2]]})
+        content["scores"] += [
+            {**content["scores"][0], "method": m, "metric": name} for m in ("target-copy", "hififace")
+        ]
+    _, second = build(make_run(content)).leads
+    assert second.title == tables.TABLE_2
+    assert [one.name for one in second.columns] == [
+        "forgery_auc[a]",
+        "forgery_ap[a]",
+        "forgery_eer[a]",
+        "forgery_auc[b]",
+    ]

@@ -69,3 +69,13 @@ def test_names_are_text_and_never_markup(make_run: MakeRun) -> None:
 def test_a_very_narrow_console_still_shows_every_method(make_run: MakeRun) -> None:
     text = shown(make_run(), 40)
     assert all(method in text for method in finished_run.METHODS)
+
+
+def test_what_is_known_of_a_metric_is_folded_below_its_name(make_run: MakeRun) -> None:
+    content = finished_run.results(n_failed=0)
+    content["metrics"][0]["calibration"] = {
+        "floor": 0.5, "ceiling": 9.0, "series": "Identity", "rho": 0.97, "resolution": 12.5, "pairs": 100,
+    }  # fmt: skip
+    lines = [line[:28].rstrip() for line in shown(make_run(content), 80).splitlines()]
+    at = lines.index("  edgeface, sources, top1")
+    assert lines[at + 1 : at + 3] == ["  floor 0.5, ρ 0.97", "  (Identity), resolves 12 at"]
