@@ -324,8 +324,8 @@ class Metric:
         direction: whether a higher or a lower value is better.
         needs: experts whose observations it reads.
         compute: observations -> ``(n,)`` float64, one value per pair, NaN where the pair could not be scored,
-            infinite where there is nothing to score for any method, such as an occluder where none is. Where there is a ``whole``, it
-            says what each pair contributes, in a unit of its own.
+            infinite where there is nothing to score for any method, such as an occluder where none is. Where there is a
+            ``whole``, it says what each pair contributes, in a unit of its own.
         worst: the worst value the metric can take, given to failed pairs in the worst-case column; ``None`` for
             an unbounded error: then the largest value of the run counts.
         decimals: digits after the point in tables.

@@ -77,4 +77,5 @@ def _image(ref: ImageRef, person: int, view: int, frame: int, clip: bool) -> Ima
         identity=ref.identity,
         video=ref.image if clip else ref.video,
         frame=frame if clip else ref.frame,
+        labels=heads.labels(uri),
     )

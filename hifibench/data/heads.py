@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from hifibench import assets
 from hifibench.data import images
 from hifibench.errors import ImageError, MissingError, UsageError
-from hifibench.heads import correspondence, geometry, render
+from hifibench.heads import correspondence, geometry, render, shot
 from hifibench.heads import facts as exact
 from hifibench.heads import scene as scenes
 from hifibench.heads.facts import Facts
@@ -41,6 +41,7 @@ __all__ = [
     "drawn",
     "facts",
     "fingerprint",
+    "labels",
     "load",
     "mediapipe_indices",
     "parse",
@@ -165,6 +166,11 @@ def changed(uri: str, what: str, amount: float, other: int = 0) -> str:
         UsageError: there is no such change, or its numbers are out of range.
     """
     return scenes.uri(scenes.changed(parse(uri), what, amount, other))
+
+
+def labels(uri: str) -> dict[str, str]:
+    """What a head is labelled with: ``occluder``, what hides a part of the face, or ``none``."""
+    return {"occluder": shot.make(parse(uri).shot).occluder}
 
 
 def people(split: str, n: int, seed: int = 0) -> list[int]:

@@ -68,3 +68,12 @@ def test_what_is_known_of_a_head_is_handed_on_and_of_other_images_nothing() -> N
     assert facts["pose_deg"].shape == (3,)
     portraits = PortraitData.model_validate({"kind": "portraits", "identities": 2, "views": 1, "pairs": 1})
     assert data.facts(portraits) is None
+
+
+def test_targets_are_labelled_with_what_hides_them() -> None:
+    made = head_pairs.plan(suite(identities=40, shots=1, pairs=40), 0, None)
+    targets = [made.image(pair.target) for pair in made.pairs]
+    assert {ref.labels["occluder"] for ref in targets} == {"none", "glasses", "hand", "bar"}
+    for word in ("none", "hand"):
+        uri = next(ref.uri for ref in targets if ref.labels["occluder"] == word)
+        assert (heads.facts(uri)["occlusion"][0] > 0) == (word == "hand")
