@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hifibench import assets
+from hifibench.arrays import read_arrays, write_arrays
 from hifibench.data import images
 from hifibench.errors import ImageError, MissingError, UsageError
 from hifibench.heads import correspondence, geometry, render, shot
@@ -114,7 +115,7 @@ def drawn(uri: str) -> Frame:
 
 
 def facts(uri: str) -> Facts:
-    """What is known of a head, exactly; float32 unless said.
+    """What is known of a head, exactly; float32 unless said. From the cache, or made now and kept there.
 
     Returns:
         ``pose_deg`` (3,) yaw, pitch, roll (signs as in `hifibench.faces.pose`); ``gaze_deg`` (2,) yaw and pitch of the
@@ -134,7 +135,12 @@ def facts(uri: str) -> Facts:
         UsageError: as `load`.
     """
     scene = parse(uri)
-    return {name: value.copy() for name, value in exact.exact(scene, _picture(scene)).items()}
+    path = cached_path(uri).with_suffix(".npz")
+    known = read_arrays(path)
+    if known is None:
+        known = dict(exact.exact(scene, _picture(scene)))
+        write_arrays(path, known, compress=True)
+    return {name: np.array(value) for name, value in known.items()}
 
 
 def mediapipe_indices() -> NDArray[np.int64]:

@@ -64,7 +64,7 @@ def train(faces: Faces, settings: Settings, file: Path, stage: Stage = quiet) ->
 def fit(seen: NDArray[np.float64], fake: NDArray[np.int64], settings: Settings) -> Classifier:
     """The classifier of some features ``(N, F)`` and labels ``(N,)``."""
     try:
-        from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier
         from sklearn.preprocessing import StandardScaler
     except ImportError as error:

@@ -17,12 +17,12 @@ from typing import TypeVar
 import numpy as np
 
 from hifibench import assets, registry
+from hifibench.arrays import read_arrays, write_arrays
 from hifibench.contracts import Expert, ExpertCard, PairExpert
 from hifibench.data.images import content_hash
 from hifibench.errors import UsageError
 from hifibench.faces import templates
 from hifibench.faces.detect import Detector, match, rivals
-from hifibench.pipeline.store import read_arrays, write_arrays
 from hifibench.records import EXACT, Face, Floats, Frame
 
 T = TypeVar("T")

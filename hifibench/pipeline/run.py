@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from hifibench import data, registry
+from hifibench.arrays import write_arrays
 from hifibench.contracts import ReleasedSwapper, Swapper, SwapperCard
 from hifibench.data.images import content_hash, load, save_png
 from hifibench.errors import ImageError, MethodError, MissingError
@@ -28,7 +29,6 @@ from hifibench.pipeline.store import (
     chunks,
     read_json,
     stack,
-    write_arrays,
     write_json,
 )
 from hifibench.pipeline.swap import Job, found, loaded, swap_jobs

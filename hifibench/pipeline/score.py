@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hifibench import registry
+from hifibench.arrays import read_arrays
 from hifibench.contracts import Metric, Whole
 from hifibench.errors import MissingError, UsageError
 from hifibench.files import atomic_path
@@ -22,7 +23,7 @@ from hifibench.pipeline.judges import took_part
 from hifibench.pipeline.observe import COMPARING, DETECTOR
 from hifibench.pipeline.plan import pairs_table
 from hifibench.pipeline.results import Part, Scored, aggregate
-from hifibench.pipeline.store import RunFolder, chunks, read_arrays, write_json
+from hifibench.pipeline.store import RunFolder, chunks, write_json
 from hifibench.records import EXACT, Floats, Gallery, Manifest, Observed, Score
 from hifibench.suite import Suite
 

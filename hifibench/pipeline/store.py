@@ -21,15 +21,12 @@ a chunk is done whole or not at all, so batches are the same in an interrupted, 
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import logging
 import os
 import shutil
 import tempfile
-import threading
 import time
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,31 +139,6 @@ def write_once(path: Path, text: str) -> None:
             except OSError:
                 if not path.exists():
                     whole.replace(path)
-
-
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays as one ``.npz`` file, atomically; same arrays, same bytes."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **{name: arrays[name] for name in sorted(arrays)})  # type: ignore[arg-type]
-    atomic_write(path, buffer.getvalue())
-
-
-# NumPy reads the headers of arrays with Python's own parser. Where another thread parsed in between, Python 3.11 once
-# ended a run with "SystemError: AST constructor recursion depth mismatch".
-_HEADERS = threading.Lock()
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
-    """The arrays in ``path``; ``None`` where there is no such file or it is damaged."""
-    try:
-        with _HEADERS, np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        _log.warning("%s is damaged (%s); it is made again.", path, error)
-        path.unlink(missing_ok=True)
-    return None
 
 
 def sweep(root: Path, older_than_s: float = 3600.0) -> None:

@@ -246,3 +246,15 @@ def test_facts_are_the_callers_own() -> None:
     heads.drawn(name())[:] = 0
     assert heads.facts(name())["parsing"].max() < len(heads.LABELS)
     assert heads.drawn(name()).any()
+
+
+def test_facts_are_kept_and_a_damaged_file_of_them_is_made_again(caplog: pytest.LogCaptureFixture) -> None:
+    uri = heads.uri(Scene(12, 77))
+    first = heads.facts(uri)
+    path = heads.cached_path(uri).with_suffix(".npz")
+    assert path.is_file()
+    path.write_bytes(path.read_bytes()[:-700])
+    again = heads.facts(uri)
+    assert "made again" in caplog.text
+    for name, value in first.items():
+        np.testing.assert_array_equal(again[name], value)

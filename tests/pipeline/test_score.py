@@ -11,13 +11,14 @@ import pytest
 from calibrations import calibration, entry
 
 from hifibench import registry
+from hifibench.arrays import write_arrays
 from hifibench.calibration import store as store_of_calibrations
 from hifibench.contracts import Metric
 from hifibench.errors import UsageError
 from hifibench.pipeline import results
 from hifibench.pipeline.observe import DETECTOR, face_outputs
 from hifibench.pipeline.score import Observations, score
-from hifibench.pipeline.store import RunFolder, write_arrays
+from hifibench.pipeline.store import RunFolder
 from hifibench.records import Face, ImageRef, Manifest, Observed, Pair
 from hifibench.suite import Suite
 

@@ -11,16 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hifibench.arrays import read_arrays, write_arrays
 from hifibench.errors import MissingError, UsageError
 from hifibench.files import TEMPORARY, atomic_path, atomic_write
 from hifibench.pipeline.store import (
     CHUNK,
     Shard,
     chunks,
-    read_arrays,
     read_json,
     sweep,
-    write_arrays,
     write_once,
 )
 
