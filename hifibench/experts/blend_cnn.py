@@ -18,7 +18,7 @@ SIZE, EMBEDDING = 160, 128
 
 CARD = ExpertCard(
     name="blend-cnn",
-    summary="compact network that looks for blends, 0.7 M parameters, trained on self-blended portraits",
+    summary="compact network that looks for blends, 0.6 M parameters, trained on self-blended portraits",
     role="forgery",
     crop=Crop("ffpp-xception", SIZE),
     outputs={

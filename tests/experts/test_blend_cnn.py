@@ -72,7 +72,7 @@ def test_re_encoding_is_no_forgery_and_a_paste_is_one() -> None:
     """What was measured when it was trained: the figures of the card keep to their purpose."""
     said = json.loads(shipped.note(shipped.NETWORK).read_text())["auc"]
     assert abs(said["re-encode"] - 0.5) < 0.08
-    assert said["source-paste"] > 0.9 and said["self-blends"] > 0.8
+    assert said["source-paste"] > 0.8 and said["self-blends"] > 0.8
 
 
 def test_training_people_are_none_of_the_test() -> None:
