@@ -241,8 +241,7 @@ def _detectors(metrics: Iterable[Metric]) -> list[Metric]:
 
 
 def _key(metrics: Iterable[Metric]) -> list[Metric]:
-    # A metric that fails where the truth is known does not lead a table where another of its kind does not.
-    listed = sorted(metrics, key=lambda metric: metric.calibration is not None and metric.calibration.poor)
+    listed = list(metrics)
     first = {base(metric.name): metric for metric in reversed(listed)}
     return [first[name] for name in KEY_METRICS if name in first] or listed[:KEY_COUNT]
 
