@@ -14,13 +14,13 @@ from hifibench.user_files import digest
 if TYPE_CHECKING:
     from torch import nn
 
-SIZE, EMBEDDING = 160, 128
+SIZE, EMBEDDING = 192, 128
 
 CARD = ExpertCard(
     name="blend-cnn",
     summary="compact network that looks for blends, 0.6 M parameters, trained on self-blended portraits",
     role="forgery",
-    crop=Crop("ffpp-xception", SIZE),
+    crop=Crop("dfdc", SIZE),
     outputs={
         "fake": "(1,) logit that the face is forged, the higher the likelier; no calibrated probability",
         "embedding": f"({EMBEDDING},) features before the last layer, for classifiers trained on them",

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from hifibench.errors import MissingError
 
 FORM = "hifibench blend-cnn 1"
-SIZE = 160
+SIZE = 192
 """Side of the crops in pixels."""
 
 WIDTHS = (24, 32, 64, 128)

@@ -34,7 +34,7 @@ class Settings:
 
     people: int = 600
     judged: int = 200
-    steps: int = 3000
+    steps: int = 2000
     pairs: int = 8
     rate: float = 2e-3
     weight_decay: float = 0.02

@@ -21,7 +21,8 @@ from hifibench.pipeline.progress import Reporter
 from hifibench.training import checkpoints
 from hifibench.training.average import WeightAverage
 
-CROP = Crop("ffpp-xception", SIZE)
+CROP = Crop("dfdc", SIZE)
+"""The box and a third of it on each side: seams of squares that reach beyond the face lie within."""
 
 _KEEP = 2
 _WARM = 50

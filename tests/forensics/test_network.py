@@ -82,7 +82,7 @@ def test_it_is_compact(network: n.BlendNetwork, tmp_path: Path) -> None:
 
 def test_the_expert_is_of_the_network() -> None:
     assert (blend_cnn.SIZE, blend_cnn.EMBEDDING) == (n.SIZE, n.EMBEDDING)
-    assert blend_cnn.CARD.crop == Crop("ffpp-xception", n.SIZE)
+    assert blend_cnn.CARD.crop == Crop("dfdc", n.SIZE)
 
 
 def test_what_is_saved_is_loaded(network: n.BlendNetwork, tmp_path: Path) -> None:

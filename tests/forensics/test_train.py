@@ -32,7 +32,7 @@ def test_a_tiny_training_ends_with_both_detectors_and_their_cards(
         assert all(0 <= value <= 1 for value in card["auc"].values())
         assert f"{name}: self-blends {100 * card['auc']['self-blends']:.1f}" in said
         assert f"source-paste {100 * card['auc']['source-paste']:.1f}" in shipped.figures(out / file)
-    crop = np.random.default_rng(0).random((1, 3, 160, 160), np.float32)
+    crop = np.random.default_rng(0).random((1, 3, 192, 192), np.float32)
     assert np.isfinite(load_blend_cnn("cpu", out / shipped.NETWORK.name).observe(crop)["fake"]).all()
     first = read(out / shipped.SPECTRAL.name)
 

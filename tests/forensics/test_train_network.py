@@ -65,9 +65,9 @@ def test_a_checkpoint_of_other_settings_is_refused(people: Faces, tmp_path: Path
 
 def test_the_loss_wants_the_verdict_the_order_and_the_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     network = BlendNetwork()
-    logits, places = torch.tensor([[2.0], [-1.0], [0.5], [3.0]]), torch.full((4, 20, 20), -3.0)
+    logits, places = torch.tensor([[2.0], [-1.0], [0.5], [3.0]]), torch.full((4, 24, 24), -3.0)
     monkeypatch.setattr(network, "taught", lambda crops: (logits, places))
-    crops, seams = torch.zeros(4, 3, 160, 160), torch.zeros(4, 160, 160)
+    crops, seams = torch.zeros(4, 3, 192, 192), torch.zeros(4, 192, 192)
     got = t.losses(network, crops, seams)
 
     def cost(logit: float) -> float:
@@ -80,12 +80,12 @@ def test_the_loss_wants_the_verdict_the_order_and_the_seam(monkeypatch: pytest.M
     assert got.right.item() == 0.25
     # One pixel makes a place of 8 by 8.
     seams[1, 33, 70] = 1
-    assert t.losses(network, crops, seams).seam.item() - got.seam.item() == pytest.approx(3 / 1600, rel=1e-3)
+    assert t.losses(network, crops, seams).seam.item() - got.seam.item() == pytest.approx(3 / 2304, rel=1e-3)
 
 
 def test_a_few_steps_learn_what_is_obvious(people: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, fake = (np.full((3, 160, 160), value, np.float32) for value in (0.2, 0.8))
-    pair = t.Sample(real, fake, np.zeros((160, 160), np.float32))
+    real, fake = (np.full((3, 192, 192), value, np.float32) for value in (0.2, 0.8))
+    pair = t.Sample(real, fake, np.zeros((192, 192), np.float32))
     monkeypatch.setattr(t, "sample", lambda faces, row, crop, rng: pair)
     said: list[str] = []
     reporter = Reporter(quiet=True)
