@@ -40,7 +40,7 @@ CARD = ExpertCard(
     summary="spectra of the face crop, of its middle and of its rim, judged by a small classifier trained on "
     "self-blended portraits",
     role="forgery",
-    crop=Crop("ffpp-xception", SIZE),
+    crop=Crop("dfdc", SIZE),
     outputs={
         "spectrum": f"({RADII},) log10 of the mean power of the luminance at 1 to {RADII} cycles per crop",
         "fake": "(1,) logit that the face is forged, the higher the likelier; no calibrated probability",
