@@ -66,7 +66,9 @@ def test_table_1_sets_released_and_generated_rows_beside_published_figures(finis
     rows = {method["name"]: method for method in results["methods"]}
     for name in ("faceswap-ffpp", "faceshifter-ffpp", "simswap", "hififace"):
         assert rows[name]["status"] == {"ok": 40}
-    assert all(check["ok"] and not check["skipped"] for check in results["checks"])
+    assert all(check["ok"] for check in results["checks"])
+    # Table 1 has no forgery detectors.
+    assert all("forgery" in check["name"] for check in results["checks"] if check["skipped"])
     shown = (finished / "stdout").read_text()
     for words in ("FaceSwap", "FaceShifter", "SimSwap", "HifiFace", "98.48 ≠", "87.99 ≠", "do not compare", "MegaFS"):
         assert words in shown

@@ -306,6 +306,8 @@ def test_a_real_ctrl_c_leaves_nothing_behind(portrait, source, tmp_path) -> None
     target = film(tmp_path / "t.mp4", one_person(portrait(3), 400, 0))
     out = tmp_path / "out" / "o.mp4"
     code = (
+        # A job in the background of a shell is started with the signal ignored, and so would be its children.
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys\nfrom pathlib import Path\nfrom hifibench.commands_swap import swap_video\n"
         "from hifibench.errors import HifibenchError\n"
         "try: swap_video(*map(Path, sys.argv[1:4]), 'source-paste', 'cpu', True)\n"
