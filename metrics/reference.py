@@ -114,21 +114,23 @@ def check_order(scores: Scores, metrics: Sequence[Metric], galleries: Mapping[st
             takes=f"{TARGET_COPY} or {RE_ENCODE}, and forgery_auc",
             otherwise="A picture that nobody swapped is told from the originals: the detector finds compression, not "
             "forgery",
+            doubtful="its figures on these images",
         ),
         _check(
             f"forgery detectors find source-paste (at least {FOUND:.0f} %)",
             _detectors_find_a_paste(scores, metrics),
             takes=f"the row {SOURCE_PASTE} and forgery_auc",
             otherwise="The detector overlooks a face that is pasted on flat, so it cannot rank methods",
+            doubtful="its figures on these images",
         ),
     ]
 
 
-def _check(name: str, findings: Iterable[Finding], takes: str, otherwise: str) -> Check:
+def _check(name: str, findings: Iterable[Finding], takes: str, otherwise: str, doubtful: str = "this table") -> Check:
     findings = list(findings)
     wrong = [said for fits, said in findings if not fits]
     if wrong:
-        return Check(name, False, f"{otherwise}. Wrong: {'; '.join(wrong)}. Do not trust this table.")
+        return Check(name, False, f"{otherwise}. Wrong: {'; '.join(wrong)}. Do not trust {doubtful}.")
     if findings:
         more = f"; and {len(findings) - _EXAMPLES} more" if len(findings) > _EXAMPLES else ""
         return Check(name, True, f"{'; '.join(said for _, said in findings[:_EXAMPLES])}{more}.")
