@@ -6,9 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
@@ -18,9 +16,7 @@ from hifibench.files import atomic_write
 from metrics.calibration import LEAST_RHO
 from metrics.dose_response import LEVEL, PAIRS, POWER
 from reports import grid, grids
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from reports.html import template
 
 MISSING = "—"
 _WIDE, _HIGH = 200.0, 96.0
@@ -99,7 +95,7 @@ def render(calibration: Calibration, pictures: Mapping[str, Sequence[Tile]]) -> 
         calibration: what was found.
         pictures: series -> its strip of pictures.
     """
-    return _template().render(
+    return template("calibration.html.j2").render(
         calibration=calibration,
         pairs=PAIRS,
         number=number,
@@ -265,17 +261,3 @@ def plot(curve: Curve) -> Plot | None:
         right=f"{right:.3g} {curve.unit}",
         falls=doses[-1][1] < 0,
     )
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("calibration.html.j2")

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reports import figure_six, glossary, grid, parts, provenance
 from reports.figure_six import FigureSix
+from reports.html import template
 from reports.paper_formats import ELSEWHERE
 from reports.paper_table import PaperTable
 from reports.parts import Parted
 from reports.records import Example, Metric, Run
 from reports.tables import Cell, Column, Row, Table
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 EXAMPLES_BYTES = 2_400_000
 """What all thumbnails of a page may take; with many methods they become smaller."""
@@ -63,7 +58,7 @@ def render(
         UsageError: an example image cannot be read.
     """
     methods = [row.name for row in table.rows]
-    return _template().render(
+    return template("page.html.j2").render(
         run=run,
         results=run.results,
         table=table,
@@ -135,18 +130,3 @@ def _thumbnails(examples: Sequence[Example], methods: Sequence[str]) -> list[tup
         if sum(len(uri or "") for _, uris in made for uri in uris) <= EXAMPLES_BYTES:
             break
     return made
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        # Escapes whatever the file is called: names of methods come from plugins, messages from anywhere.
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2")
