@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 
 import numpy as np
 import pytest
@@ -78,12 +77,3 @@ def test_re_encoding_is_no_forgery_and_a_paste_is_one() -> None:
 def test_training_people_are_none_of_the_test() -> None:
     said = json.loads(shipped.note(shipped.NETWORK).read_text())
     assert "split train" in said["data"] and said["settings"]["people"] < len(seeds.SPLITS["train"])
-
-
-def test_one_face_takes_little_time(detector: Expert) -> None:
-    crop = noise(1)
-    detector.observe(crop)
-    begin = time.process_time()
-    for _ in range(10):
-        detector.observe(crop)
-    assert (time.process_time() - begin) / 10 < 0.05
