@@ -334,6 +334,7 @@ class Metric:
         whole: (observations, seed, draws) -> the number of the table, where it is not the mean over pairs.
         truth: it compares with the true swap, and so takes images whose true swap is known.
         frames: consecutive frames of a clip that it takes; 1 where stills will do.
+        others: it reads what was seen in the swaps of the other methods (`Observed.others`).
     """
 
     name: str
@@ -349,6 +350,7 @@ class Metric:
     whole: Callable[[Observed, int, int], Whole] | None = None
     truth: bool = False
     frames: int = 1
+    others: bool = False
 
 
 @dataclass(frozen=True)

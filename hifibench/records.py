@@ -244,7 +244,8 @@ class Observed:
         galleries: name -> `Gallery`.
         truth: the same for the true swaps; empty where nobody knows them. What is known of an image by its making
             stands under `EXACT`, here and in ``source`` and ``target``.
-        others: method -> what ``swap`` is for it, for the other methods of the run that compete.
+        others: method -> what ``swap`` is for it, for the other methods of the run that compete; for metrics that say
+            so alone.
     """
 
     pairs: pd.DataFrame

@@ -158,6 +158,7 @@ def _metric(
         decimals=1,
         group="realism",
         whole=whole,
+        others=trained,
     )
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -19,8 +17,8 @@ from numpy.typing import NDArray
 
 from hifibench import assets
 from hifibench.arrays import read_arrays, write_arrays
-from hifibench.data import images
-from hifibench.errors import ImageError, MissingError, UsageError
+from hifibench.data import images, kept
+from hifibench.errors import UsageError
 from hifibench.heads import correspondence, geometry, render, shot
 from hifibench.heads import facts as exact
 from hifibench.heads import scene as scenes
@@ -95,10 +93,10 @@ def load(uri: str) -> Frame:
     """
     scene = parse(uri)
     path = cached_path(uri)
-    frame = _kept(path)
+    frame = kept.read(path, SIZE, "head")
     if frame is None:
-        with _sole_maker(path):
-            frame = _kept(path)
+        with kept.sole_maker(path.parent / "heads.lock", "Heads"):
+            frame = kept.read(path, SIZE, "head")
             if frame is None:
                 frame = _picture(scene).frame.copy()
                 images.save_png(path, frame, {"generator": f"hifibench heads {VERSION}", "head": scenes.uri(scene)})
@@ -213,36 +211,3 @@ def _drawn_seeds(split: str, n: int, seed: int, stream: int) -> list[int]:
 @lru_cache(32)
 def _picture(scene: Scene) -> render.Picture:
     return render.render(exact.compose(scene), SIZE)
-
-
-def _kept(path: Path) -> Frame | None:
-    if not path.exists():
-        return None
-    try:
-        frame = images.load(path)
-    except ImageError as error:
-        _log.warning("A cached head cannot be read and is made again: %s", error)
-        path.unlink(missing_ok=True)
-        return None
-    if frame.shape != (SIZE, SIZE, 3):
-        _log.warning("The cached head %s has the shape %s and is made again.", path, frame.shape)
-        path.unlink(missing_ok=True)
-        return None
-    return frame
-
-
-@contextmanager
-def _sole_maker(path: Path) -> Iterator[None]:
-    """Hold the right to make heads of this folder, among all threads and processes that share the cache."""
-    from filelock import FileLock
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path.parent / "heads.lock").acquire()
-    except OSError as error:
-        raise MissingError(
-            f"Heads are kept in {path.parent}, which cannot be written to: {error.strerror or error}. "
-            "Name another folder in HIFIBENCH_CACHE, or make room."
-        ) from error
-    with lock:
-        yield

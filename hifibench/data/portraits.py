@@ -10,16 +10,14 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from hifibench import assets
-from hifibench.data import generator, images, partners, style_space, views
+from hifibench.data import generator, images, kept, partners, style_space, views
 from hifibench.data.generator import Generator
 from hifibench.data.seeds import SPLITS, parse, split_of, uri
 from hifibench.data.views import THRESHOLD, Acceptance
-from hifibench.errors import ImageError, MissingError
 from hifibench.experts.recognition import W600K
 from hifibench.records import Frame, Manifest
 
@@ -79,7 +77,7 @@ def load(uri: str) -> Frame:
     seed, view = parse(uri)
     frame = _kept(seed, view)
     if frame is None:
-        with _sole_maker(seed):
+        with kept.sole_maker(_folder(seed) / f"{seed:010d}.lock", "Portraits"):
             frame = _kept_or_made(seed, view)
     return frame
 
@@ -135,18 +133,7 @@ def _folder(seed: int) -> Path:
 
 
 def _kept(seed: int, view: int) -> Frame | None:
-    path = cached_path(seed, view)
-    if not path.exists():
-        return None
-    try:
-        frame = images.load(path)
-    except ImageError as error:
-        _log.warning("A cached portrait cannot be read and is made again: %s", error)
-        return None
-    if frame.shape != (SIZE, SIZE, 3):
-        _log.warning("The cached portrait %s has the shape %s and is made again.", path, frame.shape)
-        return None
-    return frame
+    return kept.read(cached_path(seed, view), SIZE, "portrait")
 
 
 def _kept_or_made(seed: int, view: int) -> Frame:
@@ -173,21 +160,3 @@ def _provenance(path: Path) -> dict[str, str]:
             return {str(key): value for key, value in image.info.items() if isinstance(value, str)}
     except OSError:
         return {}  # a broken entry is made again by the next `load`
-
-
-@contextmanager
-def _sole_maker(seed: int) -> Iterator[None]:
-    """Hold the right to make portraits of this seed, among all threads and processes that share the cache."""
-    from filelock import FileLock
-
-    path = _folder(seed) / f"{seed:010d}.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path).acquire()
-    except OSError as error:
-        raise MissingError(
-            f"Portraits are kept in {path.parent}, which cannot be written to: {error.strerror or error}. "
-            "Name another folder in HIFIBENCH_CACHE, or make room."
-        ) from error
-    with lock:
-        yield

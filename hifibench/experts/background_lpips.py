@@ -46,9 +46,7 @@ class BackgroundLpips:
     card = CARD
 
     def __init__(self, device: str) -> None:
-        self._network, self._device = lpips_module("alex", device), device
-        inner: Any = self._network.network
-        inner.spatial = True  # maps instead of their means
+        self._network, self._device = mapping_network(device), device
 
     def compare(self, swap: Frame, target: Frame, seen: Mapping[str, Mapping[str, Floats]]) -> dict[str, Floats]:
         """See `hifibench.contracts.PairExpert.compare`.
@@ -72,11 +70,19 @@ class BackgroundLpips:
         return {"background_lpips": np.array(mean, np.float32)}
 
 
+def mapping_network(device: str) -> nn.Module:
+    """The network of `lpips_map`: LPIPS on AlexNet that gives maps instead of their means."""
+    network = lpips_module("alex", device)
+    inner: Any = network.network
+    inner.spatial = True
+    return network
+
+
 def lpips_map(network: nn.Module, one: Frame, other: Frame, device: str) -> Floats:
     """LPIPS at every pixel.
 
     Args:
-        network: `hifibench.experts.perceptual.lpips_module` with ``network.spatial`` set.
+        network: see `mapping_network`.
         one: ``(H, W, 3)`` uint8 RGB.
         other: the same.
         device: where the network is.

@@ -6,13 +6,12 @@ Source: R. Zhang et al., "The unreasonable effectiveness of deep features as a p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from hifibench.contracts import Crop, ExpertCard, ExpertPlugin
-from hifibench.experts.background_lpips import lpips_map
-from hifibench.experts.perceptual import ASSETS, lpips_module
+from hifibench.experts.background_lpips import lpips_map, mapping_network
+from hifibench.experts.perceptual import ASSETS
 from hifibench.experts.truth_pixels import REGION, changed_region, parsing_of
 from hifibench.records import EXACT, Floats, Frame
 
@@ -37,9 +36,7 @@ class TruthLpips:
     card = CARD
 
     def __init__(self, device: str) -> None:
-        self._network, self._device = lpips_module("alex", device), device
-        inner: Any = self._network.network
-        inner.spatial = True  # maps instead of their means
+        self._network, self._device = mapping_network(device), device
 
     def compare(self, swap: Frame, target: Frame, seen: Mapping[str, Mapping[str, Floats]]) -> dict[str, Floats]:
         """See `hifibench.contracts.PairExpert.compare`; ``target`` is the true swap.

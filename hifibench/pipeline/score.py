@@ -98,15 +98,14 @@ class Observations:
             for name, members in manifest.galleries.items()
         }
 
-    def of(self, method: str, others: Mapping[str, Stacked] | None = None) -> Observed:
+    def of(self, swap: Stacked, others: Mapping[str, Stacked]) -> Observed:
         """What a metric may look at, for one method.
 
         Args:
-            method: its name.
+            swap: what was seen in its swaps; nothing for who asks of the pairs alone.
             others: what was seen in the swaps of those it competes with.
         """
-        swap = self.swaps(method)
-        return Observed(self.pairs, swap, self._source, self._target, self.galleries, self._truth, others or {})
+        return Observed(self.pairs, swap, self._source, self._target, self.galleries, self._truth, others)
 
     def swaps(self, method: str) -> Stacked:
         """What the experts saw in the swaps of one method."""
@@ -123,11 +122,11 @@ def score(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int) -> dic
     competing = {
         name: observations.swaps(name)
         for name in suite.methods
-        if any(metric.whole for metric in metrics) and registry.swappers.get(name).card.kind == "method"
+        if any(metric.others for metric in metrics) and registry.swappers.get(name).card.kind == "method"
     }
     for method in suite.methods:
         others = {name: swap for name, swap in competing.items() if name != method}
-        observed = observations.of(method, others)
+        observed = observations.of(competing.get(method) or observations.swaps(method), others)
         measured = [metric for metric in metrics if (method, metric.name) not in refused]
         unmeasured = np.full(len(manifest.pairs), np.nan)
         values[method] = dict.fromkeys([metric.name for metric in metrics], unmeasured)
@@ -142,7 +141,7 @@ def score(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int) -> dic
     clusters = observations.pairs["video"].to_numpy().astype(str)
     scores = _summarise(suite, metrics, Values(values, wholes, refused), clusters, seed)
     _write_scores(folder, observations.pairs["pair"].to_numpy(), values)
-    parts = _parts(suite, metrics, values, refused, observations.of(suite.methods[0]), clusters, seed)
+    parts = _parts(suite, metrics, values, refused, observations.of({}, {}), clusters, seed)
     results = aggregate(folder, suite, manifest, seed, Scored(metrics, values, wholes, scores, parts, clusters))
     write_json(folder["results.json"], results)
     return results
@@ -257,10 +256,11 @@ def _or_refused(one: Score, reason: str | None) -> Score:
 
 def _of_all(metric: Metric, pairs: Score, whole: Whole | None) -> Score:
     """The score of a set: what the pairs say of failures, and the number of all of them."""
+    from metrics.resampling import percentiles
+
     if whole is None:
         return replace(pairs, value=math.nan, low=math.nan, high=math.nan, worst_case=math.nan)
-    drawn = whole.draws[np.isfinite(whole.draws)]
-    low, high = (float(end) for end in np.quantile(drawn, [0.025, 0.975])) if drawn.size else (math.nan, math.nan)
+    low, high = map(float, percentiles(whole.draws))
     worst = whole.value
     if pairs.n_failed:
         # Each failed pair counts as the worst value, as it would in a mean.

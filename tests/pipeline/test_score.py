@@ -174,7 +174,8 @@ def test_true_swaps_are_observed_beside_their_pairs(tmp_path: Path) -> None:
     places = np.arange(rows, dtype=np.float32)
     store(folder, "images", observations(rows, places, places))
     store(folder, "target-copy", observations(N, np.zeros(N), np.zeros(N)))
-    observed = Observations(folder, made, ("mediapipe", "spectrum")).of("target-copy")
+    observations_of = Observations(folder, made, ("mediapipe", "spectrum"))
+    observed = observations_of.of(observations_of.swaps("target-copy"), {})
     expected = [made.images.index(made.image(pair.truth)) for pair in made.pairs]
     np.testing.assert_array_equal(observed.truth["mediapipe"]["pose_deg"][:, 0], expected)
     video = observed.galleries["frames"].video
