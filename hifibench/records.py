@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Frame = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Mask = NDArray[np.uint8]
 
 EXACT = "exact"
 """Under this name stands what is known of an image by its making, among what experts only see in it."""
@@ -189,12 +190,15 @@ class Swapped:
         message: why it failed, empty otherwise.
         seconds: time inside the swapper, for one pair: that of its batch, shared out equally. NaN where it was not
             called.
+        mask: ``(H, W)`` the weight with which the method's output was laid over the target's frame, 255 is all;
+            ``None`` where the frame is not made that way.
     """
 
     frame: Frame | None
     status: Status
     message: str = ""
     seconds: float = float("nan")
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hifibench.contracts import Crop
 from hifibench.errors import UsageError
 from hifibench.faces import align, templates
-from hifibench.records import Floats, Frame
+from hifibench.records import Floats, Frame, Mask
 
 # In the coordinates of the FFHQ template at 512, an ellipse from mid forehead to chin that keeps to the inside of the
 # mean face oval (MediaPipe's, 40 portraits).
@@ -91,6 +91,29 @@ def paste_back(frame: Frame, image: Floats, matrix: align.Matrix, mask: Floats) 
     blend = under + alpha * (warped * np.float32(255) - under)
     out[top:bottom, left:right] = np.where(alpha > 0, np.rint(blend).clip(0, 255), under).astype(np.uint8)
     return out
+
+
+def spread(mask: Floats, matrix: align.Matrix, shape: tuple[int, ...]) -> Mask:
+    """A crop's mask in the pixels of its frame, as `paste_back` lays it there.
+
+    Args:
+        mask: ``(S, S)`` float32 in [0, 1].
+        matrix: ``(2, 3)`` frame to crop, as the crop was cut with.
+        shape: of the frame, ``(H, W, …)``.
+
+    Returns:
+        ``(H, W)`` uint8, 255 where the crop alone is seen, 0 where it does not reach.
+    """
+    import cv2
+
+    back = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return in_bytes(cv2.warpAffine(mask, matrix, shape[1::-1], flags=back))
+
+
+def in_bytes(mask: NDArray[Any]) -> Mask:
+    """A mask in [0, 1] as uint8 in [0, 255]; what lies outside is clipped."""
+    levels: Mask = np.rint(np.clip(mask, 0, 1) * 255).astype(np.uint8)
+    return levels
 
 
 def _smooth(ramp: NDArray[np.float64]) -> NDArray[np.float64]:

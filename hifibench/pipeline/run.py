@@ -6,7 +6,7 @@ import logging
 import shutil
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from hifibench.contracts import ReleasedSwapper, Swapper, SwapperCard
 from hifibench.data.images import content_hash, load, save_png
 from hifibench.errors import ImageError, MethodError, MissingError
 from hifibench.pipeline.observe import COMPARING, Beside, Look, Observer, Seen, face_of
+from hifibench.pipeline.pictures import Part, Pictures, around, save
 from hifibench.pipeline.plan import open_run, record_suite
 from hifibench.pipeline.progress import Reporter
 from hifibench.pipeline.score import score
@@ -33,7 +34,7 @@ from hifibench.pipeline.store import (
 )
 from hifibench.pipeline.swap import Job, found, loaded, swap_jobs
 from hifibench.pipeline.timing import write_timing
-from hifibench.records import EXACT, Frame, ImageRef, Manifest, Pair, Status, Swapped
+from hifibench.records import EXACT, Face, Frame, ImageRef, Manifest, Pair, Status, Swapped
 from hifibench.suite import Suite
 
 _log = logging.getLogger("hifibench")
@@ -90,7 +91,7 @@ def run(
     stages = Stages(folder, manifest, suite, shard or Shard(), device, workers, reporter, loader)
     if stages.missing():
         # Numbers of an earlier call must not pass for those of this one, should it not get to its end.
-        for name in ("results.json", "scores.parquet", "timing.json"):
+        for name in ("results.json", "scores.parquet", "splits.parquet", "timing.json"):
             folder[name].unlink(missing_ok=True)
         shutil.rmtree(folder["report"], ignore_errors=True)
     stages.images()
@@ -142,6 +143,7 @@ class Stages:
         self._load = loader or data.loader(suite.data)
         self._facts = data.facts(suite.data) if EXACT in suite.experts() else None
         self._observer = Observer(suite.experts(), device, workers)
+        self._pictures = Pictures(folder.root)
         self._warm: set[str] = set()
         self._run_id: str = (read_json(folder["run.json"]) or {})["run_id"]
 
@@ -266,7 +268,21 @@ class Stages:
             swapped = self._swap_jobs(swapper, [Job(*frames[pair.source], *frames[pair.target]) for pair in pairs])
         else:
             swapped = self._observer.map(lambda pair: self._find(swapper, pair, frames[pair.target][0]), pairs)
-        self._mark_swapped(swapper.card.name, chunk, pairs, swapped)
+        self._mark_swapped(swapper.card.name, chunk, pairs, swapped, self._show(pairs, frames))
+
+    def _show(self, pairs: Sequence[Pair], frames: Mapping[str, tuple[Frame, Face | None]]) -> dict[str, Part]:
+        """Keep small pictures of sources and targets; what part of the target's frame is shown of each pair."""
+        parts = {pair.pair: around(*frames[pair.target]) for pair in pairs}
+
+        def keep(pair: Pair) -> None:
+            # The manifest names them, so whichever method comes first makes them for all.
+            if not (path := self._pictures.source(pair.pair)).exists():
+                save(path, frames[pair.source][0], around(*frames[pair.source]))
+            if not (path := self._pictures.target(pair.pair)).exists():
+                save(path, frames[pair.target][0], parts[pair.pair])
+
+        self._observer.map(keep, pairs)
+        return parts
 
     def _swap_jobs(self, swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
         ready = [job for job in jobs if job.source_face and job.target_face]
@@ -280,18 +296,34 @@ class Stages:
         source, target = self._manifest.image(pair.source), self._manifest.image(pair.target)
         return found(swapper, pair, source, target, frame)
 
-    def _mark_swapped(self, method: str, chunk: int, pairs: Sequence[Pair], swapped: Sequence[Swapped]) -> None:
+    def _mark_swapped(
+        self,
+        method: str,
+        chunk: int,
+        pairs: Sequence[Pair],
+        swapped: Sequence[Swapped],
+        parts: Mapping[str, Part] | None = None,
+    ) -> None:
         provenance = {"hifibench:method": method, "hifibench:run": self._run_id}
 
-        def save(item: tuple[Pair, Swapped]) -> str:
+        def keep(item: tuple[Pair, Swapped]) -> str:
             pair, result = item
-            if result.frame is None:
-                self._folder.swap_image(method, pair.pair).unlink(missing_ok=True)
+            image, small, mask = (
+                path(method, pair.pair) for path in (self._folder.swap_image, self._pictures.swap, self._pictures.mask)
+            )
+            if result.frame is None or result.mask is None:
+                mask.unlink(missing_ok=True)
+            if result.frame is None or parts is None:
+                for path in (image, small):
+                    path.unlink(missing_ok=True)
                 return ""
-            save_png(self._folder.swap_image(method, pair.pair), result.frame, provenance)
+            save_png(image, result.frame, provenance)
+            save(small, result.frame, parts[pair.pair], method)
+            if result.mask is not None:
+                save(mask, result.mask, parts[pair.pair])
             return content_hash(result.frame)
 
-        contents = self._observer.map(save, zip(pairs, swapped, strict=True))
+        contents = self._observer.map(keep, zip(pairs, swapped, strict=True))
         seconds = [result.seconds for result in swapped if np.isfinite(result.seconds)]
         write_json(self._folder.timing_chunk(method, chunk), seconds)
         rows = [

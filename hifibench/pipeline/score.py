@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hifibench import registry
 from hifibench.arrays import read_arrays
-from hifibench.contracts import Metric, Whole
+from hifibench.contracts import Metric, Split, Whole
 from hifibench.errors import MissingError, UsageError
 from hifibench.files import atomic_path
 from hifibench.pipeline.judges import took_part
@@ -141,7 +141,9 @@ def score(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int) -> dic
     clusters = observations.pairs["video"].to_numpy().astype(str)
     scores = _summarise(suite, metrics, Values(values, wholes, refused), clusters, seed)
     _write_scores(folder, observations.pairs["pair"].to_numpy(), values)
-    parts = _parts(suite, metrics, values, refused, observations.of({}, {}), clusters, seed)
+    divided = _divide(suite, observations.of({}, {}))
+    _write_levels(folder, observations.pairs["pair"].to_numpy(), divided)
+    parts = _parts(suite, metrics, values, refused, divided, clusters, seed)
     results = aggregate(folder, suite, manifest, seed, Scored(metrics, values, wholes, scores, parts, clusters))
     write_json(folder["results.json"], results)
     return results
@@ -194,12 +196,26 @@ def _agree(values: Mapping[str, dict[str, NDArray[np.float64]]], metric: str) ->
         rows[metric] = np.where(nothing & np.isnan(rows[metric]), np.inf, rows[metric])
 
 
+class Divided(NamedTuple):
+    """A split, the part of each pair, and the order of the parts."""
+
+    split: Split
+    labels: NDArray[np.str_]
+    order: Sequence[str]
+
+
+def _divide(suite: Suite, observed: Observed) -> list[Divided]:
+    """The parts of the suite's splits."""
+    splits = [registry.split(name) for name in suite.splits]
+    return [Divided(split, *split.labels(observed)) for split in splits]
+
+
 def _parts(
     suite: Suite,
     metrics: Sequence[Metric],
     values: Mapping[str, Mapping[str, NDArray[np.float64]]],
     refused: Mapping[tuple[str, str], str],
-    observed: Observed,
+    divided: Sequence[Divided],
     clusters: NDArray[np.str_],
     seed: int,
 ) -> list[Part]:
@@ -209,8 +225,7 @@ def _parts(
     single = [metric for metric in metrics if metric.whole is None]
     columns = [(method, metric) for method in suite.methods for metric in single]
     parts = []
-    for split in map(registry.split, suite.splits):
-        labels, order = split.labels(observed)
+    for split, labels, order in divided:
         for level in order:
             inside = labels == level
             if not inside.any():
@@ -288,3 +303,16 @@ def _write_scores(
     ]
     with atomic_path(folder["scores.parquet"]) as temporary:
         pd.concat(frames, ignore_index=True).to_parquet(temporary, index=False)
+
+
+def _write_levels(folder: RunFolder, pairs: NDArray[Any], divided: Sequence[Divided]) -> None:
+    """Which part of each split a pair is in, for reports; a pair that is in none has no row."""
+    import pandas as pd
+
+    frames = [
+        pd.DataFrame({"pair": pairs, "split": split.name, "level": labels})[np.isin(labels, order)]
+        for split, labels, order in divided
+    ]
+    table = pd.concat(frames) if frames else pd.DataFrame(columns=["pair", "split", "level"], dtype=str)
+    with atomic_path(folder["splits.parquet"]) as temporary:
+        table.to_parquet(temporary, index=False)

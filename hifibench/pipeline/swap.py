@@ -206,6 +206,7 @@ def _paste(swapper: Swapper, job: Job, matrix: align.Matrix, swap: Swap, row: in
     crop = swapper.card.target
     if crop.template == "frame":
         frame = align.hwc(image if mask is None else mask * image + (1 - mask) * align.chw(job.target))
-    else:
-        frame = paste.paste_back(job.target, image, matrix, paste.soft_mask(crop) if mask is None else mask)
-    return Swapped(frame, Status.OK)
+        return Swapped(frame, Status.OK, mask=None if mask is None else paste.in_bytes(mask))
+    mask = paste.soft_mask(crop) if mask is None else mask
+    frame = paste.paste_back(job.target, image, matrix, mask)
+    return Swapped(frame, Status.OK, mask=paste.spread(mask, matrix, frame.shape))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor
@@ -191,3 +192,39 @@ def test_swaps_are_made_without_gradients(install: Callable[..., Fake], tmp_path
     fake.swap = swap  # type: ignore[method-assign]
     done = run(suite(), tmp_path, limit=4)
     assert done.results is not None and done.results["methods"][0]["status"] == {"ok": 4}
+
+
+def test_pictures_of_all_pairs_are_kept_and_those_of_swaps_that_are_gone_go(
+    install: Callable[..., Fake], tmp_path: Path
+) -> None:
+    install()
+    run(suite(), tmp_path, limit=3)
+    kept = {path.relative_to(tmp_path / "pictures").parts[:-1] for path in (tmp_path / "pictures").rglob("*.jpg")}
+    assert kept == {("sources",), ("targets",), ("swaps", "fake"), ("masks", "fake")}
+    pairs = {pair["pair"] for pair in read(tmp_path / "manifest.json")["pairs"]}
+    for folder in kept:
+        assert {path.stem for path in (tmp_path / "pictures").joinpath(*folder).iterdir()} == pairs
+    target = load(next((tmp_path / "pictures" / "targets").iterdir()))
+    swap = load(next((tmp_path / "pictures" / "swaps" / "fake").iterdir()))
+    assert target.shape == swap.shape == (256, 256, 3)
+    assert np.abs(target.astype(float) - swap).mean() < 4
+
+    install(version=2, fails=True)
+    run(suite(), tmp_path, limit=3)
+    assert not list((tmp_path / "pictures" / "swaps").rglob("*.jpg"))
+    assert not list((tmp_path / "pictures" / "masks").rglob("*.jpg"))
+    assert len(list((tmp_path / "pictures" / "targets").iterdir())) == 3
+
+
+def test_the_part_of_each_pair_is_kept_beside_the_scores(install: Callable[..., Fake], tmp_path: Path) -> None:
+    install()
+    chosen = suite().model_copy(update={"splits": ("yaw[3ddfa]",)})
+    results = run(chosen, tmp_path, limit=6).results
+    assert results is not None
+    levels = pd.read_parquet(tmp_path / "splits.parquet")
+    assert set(levels["split"]) == {"yaw[3ddfa]"} and not levels.duplicated(["pair", "split"]).any()
+    assert levels.groupby("level")["pair"].nunique().to_dict() == {
+        part["level"]: part["n"] for part in results["splits"]
+    }
+    run(suite(), tmp_path, limit=6)
+    assert pd.read_parquet(tmp_path / "splits.parquet").empty
