@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hifibench.errors import HifibenchError
-from reports import notes, published, shape_study
+from reports import notes, shape_study
 from reports.comparable import ESTIMATORS
+from reports.figure_looks import by_title
 from reports.glossary import base
 from reports.records import Metric, Run
 
@@ -50,7 +51,7 @@ def of(run: Run) -> FigureSix | None:
     """The figure of a run; ``None`` for a run of another suite."""
     if not run.results.suite.startswith(SUITE):
         return None
-    hififace, faceshifter = (_method(run, title) for title in ("HifiFace", "FaceShifter"))
+    hififace, faceshifter = (by_title(run, title) for title in ("HifiFace", "FaceShifter"))
     metric = _metric(run, (hififace, faceshifter))
     if hififace is None or faceshifter is None or metric is None:
         return FigureSix(("There is no figure: it takes HifiFace, FaceShifter, target-copy and a shape metric.",))
@@ -77,12 +78,6 @@ def _sentences(run: Run, study: Study, metric: Metric, hififace: str, faceshifte
 
 def _absent(run: Run, methods: tuple[str, str]) -> list[str]:
     return [f"No swap by {name}: {why}" for name, why in notes.absent(run).items() if name in methods]
-
-
-def _method(run: Run, title: str) -> str | None:
-    """The run's first method that is the paper's method of this name."""
-    names = (method.name for method in run.results.methods)
-    return next((name for name in names if (one := published.named(name)) is not None and one.title == title), None)
 
 
 def _metric(run: Run, methods: tuple[str | None, str | None]) -> Metric | None:

@@ -32,6 +32,7 @@ SEED = 0
 """Of the bootstrap over videos."""
 MANY = 1000
 """Samples from which on their dots are drawn small, and as pixels."""
+_LETTERS = 36
 REFERENCE = "target-copy"
 GROUPS = {"all": 0.0, "top half": 0.5, "top quarter": 0.75}
 """Group -> quantile of the shape difference of source and target from which on a pair belongs to it."""
@@ -63,7 +64,7 @@ def compare(folder: Path, a: str, b: str, metric: str = "shape[3ddfa]") -> Study
             raise UsageError(f"The run in {folder} has no method {method!r}.{did_you_mean(method, known)}")
     if a == b:
         raise UsageError(f"--methods {a},{b}: name two different methods.")
-    wide = _scores(folder, metric)
+    wide = values(folder, metric)
     if REFERENCE not in wide:
         raise UsageError(
             f"The run in {folder} lacks {REFERENCE}, which says how far source and target are apart in shape. Run the "
@@ -168,7 +169,7 @@ def write(study: Study, folder: Path) -> list[Path]:
 
 
 def draw(folder: Path) -> list[Path]:
-    """Draw the study that lies in a folder as ``shape.png`` and ``shape.pdf`` beside it.
+    """Draw the study that lies in a folder as ``shape.png``, ``shape.pdf`` and ``shape.svg`` beside it.
 
     Raises:
         MissingError: the study was not made there, or the folder cannot be written to.
@@ -199,15 +200,20 @@ def _unit(run: Run, metric: str) -> str:
     return known[metric]
 
 
-def _scores(folder: Path, metric: str) -> pd.DataFrame:
-    """The values of one metric: a row per pair, a column per method."""
+def values(folder: Path, metric: str) -> pd.DataFrame:
+    """The values of one metric in a finished run: a row per pair, a column per method; NaN where not scored.
+
+    Raises:
+        MissingError: the file of scores is gone.
+        UsageError: it is damaged.
+    """
     import pandas as pd
     from pyarrow import ArrowInvalid
 
     path = folder / "scores.parquet"
     try:
-        table = pd.read_parquet(path)
-        chosen = table[table["metric"] == metric]
+        # Of the many metrics of a large run only the one is read.
+        chosen = pd.read_parquet(path, filters=[("metric", "==", metric)])
         return chosen.pivot(index="pair", columns="method", values="value")
     except FileNotFoundError as error:
         raise MissingError(f"{path} is missing. Run the same command again: it makes only what is missing.") from error
@@ -216,7 +222,8 @@ def _scores(folder: Path, metric: str) -> pd.DataFrame:
 
 
 def _figure(study: Study) -> Figure:
-    table, about = study.table, study.about
+    table = study.table
+    about = {**study.about, **{key: page.plain(page.shorten(study.about[key], _LETTERS)) for key in ("a", "b", "unit")}}
     unit = f" ({about['unit']})" if about["unit"] else ""
     height, names, under = 2.2, 0.5, 0.45
     total = height + names + under

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def draw(folder: Path, name: str) -> list[Path]:
-    """Draw a study that lies in a folder as ``NAME.png`` and ``NAME.pdf`` beside it.
+    """Draw a study that lies in a folder as ``NAME.png``, ``NAME.pdf`` and ``NAME.svg`` beside it.
 
     Args:
         folder: where the study was written.

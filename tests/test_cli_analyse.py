@@ -40,7 +40,7 @@ def test_a_study_of_generated_portraits(tmp_path: Path, trained, study: str) -> 
     out = tmp_path / "out"
     done = call(study, "--weights", trained(), "--pairs", "1", "--out", out, "--device", "cpu", "--quiet")
     assert done.exit_code == 0, done.exception
-    names = {f"{study}.{ending}" for ending in ("csv", "json", "npz", "png", "pdf")}
+    names = {f"{study}.{ending}" for ending in ("csv", "json", "npz", "png", "pdf", "svg")}
     assert {path.name for path in out.iterdir()} == names
     assert all(str(out / name) in done.stdout for name in names)
     made = load(out, study)

@@ -101,7 +101,7 @@ def test_the_report_holds_the_figure_its_data_and_the_sentence(make_run: MakeRun
     folder = make(make_run)
     written = {path.name for path in write.write_all(folder)}
     assert {path.name for path in (folder / "report").iterdir()} == written
-    assert {"shape.csv", "shape.png", "shape.pdf", "shape_shares.csv", "index.html", "table.md"} <= written
+    assert {"shape.csv", "shape.png", "shape.pdf", "shape.svg", "shape_shares.csv", "index.html", "table.md"} <= written
     assert not any(name.startswith("table1") for name in written)
     assert len(pd.read_csv(folder / "report" / "shape.csv")) == 8
     sentence = found(folder).sentences[0]

@@ -70,7 +70,7 @@ def test_files_hold_what_was_found(run, tmp_path) -> None:
     out = tmp_path / "out"
     written = shape_study.write(made, out)
     assert {path.name for path in written} == {
-        *("shape.csv", "shape.json", "shape_shares.csv", "shape_shares.json", "shape.png", "shape.pdf")
+        *("shape.csv", "shape.json", "shape_shares.csv", "shape_shares.json", "shape.png", "shape.pdf", "shape.svg")
     }
     pd.testing.assert_frame_equal(pd.read_csv(out / "shape.csv", engine="python"), made.table)
     found = pd.read_csv(out / "shape_shares.csv", engine="python")

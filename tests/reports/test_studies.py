@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
@@ -70,12 +71,15 @@ def test_what_is_written_is_read_back_and_drawn(tmp_path: Path, name: str) -> No
     assert back.about == study.about
     for key, array in study.arrays.items():
         np.testing.assert_array_equal(back.arrays[key], array)
-    png, pdf = studies.draw(tmp_path, name)
+    png, pdf, svg = studies.draw(tmp_path, name)
     with Image.open(png) as image:
         assert image.width == figure.WIDTH_IN * figure.DPI and image.mode == "RGB"
         assert image.info["hifibench:method"] == "hififace-tiny"
         assert "hifibench:weights_sha256" not in image.info
         assert DIGITAL_SOURCE_TYPE in image.info["XML:com.adobe.xmp"]
+    root = ET.parse(svg).getroot()
+    assert DIGITAL_SOURCE_TYPE in {value for one in root.iter() for value in one.attrib.values()}
+    assert any("hififace-tiny" in (one.text or "") for one in root.iter())
     assert pdf.read_bytes().startswith(b"%PDF") and b"hififace-tiny" in pdf.read_bytes()
 
 
