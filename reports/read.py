@@ -7,18 +7,20 @@ any of the networks that took part. The layout of the folder is described in `hi
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from hifibench.errors import MissingError, UsageError
-from hifibench.records import Manifest
-from reports.records import Example, Results, Run, Timing
+from hifibench.errors import MissingError, UsageError, first_line
+from hifibench.records import Manifest, Status
+from reports import examples, results_file
+from reports.problems import pointer, unwritable
+from reports.records import Results, Run, Timing
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    import pandas as pd
 
-SCHEMAS = (1, 2)
-"""Versions of ``results.json`` that this package reads: the second has parts, reasons and calibrations besides."""
+T = TypeVar("T")
 
 
 def run(folder: Path) -> Run:
@@ -26,8 +28,9 @@ def run(folder: Path) -> Run:
 
     Raises:
         MissingError: the run is not finished.
-        UsageError: there is no such folder, it holds no run, its schema is another version's, a file in it is damaged,
-            or its files belong to different runs.
+        UsageError: there is no such folder, it holds no run, its ``results.json`` does not fit the schema of its
+            version or contradicts itself, a file in it is damaged, or its files belong to different runs. Images that
+            are gone or cannot be read are no error: see `reports.records.Run.missing`.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder; expected the folder of a run, as 'hifibench run --out' made it.")
@@ -41,82 +44,110 @@ def run(folder: Path) -> Run:
             f"{folder} holds no run: neither run.json nor results.json is there. Name the folder that "
             "'hifibench run' printed at its end."
         )
-    results = _results(folder)
+    schema, results = _results(folder / "results.json")
     manifest = _manifest(folder, results.manifest)
+    looked_at = examples.find(folder, manifest, results.methods)
+    swapped = any(method.status.get(Status.OK) for method in results.methods)
     return Run(
         folder=folder,
         results=results,
         timing=_timing(folder),
-        provenance=_object(folder / "run.json") if (folder / "run.json").is_file() else {},
-        examples=_examples(folder, manifest, tuple(method.name for method in results.methods)),
+        provenance=_parse(folder / "run.json") if (folder / "run.json").is_file() else {},
+        examples=looked_at.examples,
         videos=_videos(manifest),
+        schema=schema,
+        missing=(*examples.files(folder, schema, swapped), *looked_at.missing),
     )
 
 
-def _object(path: Path) -> dict[str, Any]:
+def scores(folder: Path) -> pd.DataFrame:
+    """The scores of single pairs: ``method``, ``pair``, ``metric`` (text) and ``value`` (float64, NaN: not scored).
+
+    Raises:
+        MissingError: the file is gone.
+        UsageError: it is damaged, or has other columns.
+    """
+    return _table(folder / "scores.parquet", ("method", "pair", "metric"), ("value",))
+
+
+def levels(folder: Path) -> pd.DataFrame:
+    """The part of each split that a pair is in: ``pair``, ``split``, ``level`` (text); a pair in none has no row.
+
+    Raises:
+        MissingError: the file is gone, or the run is older than it.
+        UsageError: it is damaged, or has other columns.
+    """
+    return _table(folder / "splits.parquet", ("pair", "split", "level"))
+
+
+def _table(path: Path, texts: Sequence[str], numbers: Sequence[str] = ()) -> pd.DataFrame:
+    import pandas as pd
+    from pyarrow import ArrowException
+
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is damaged: {error}. Delete it and run the same command again.") from error
-    if not isinstance(raw, dict):
-        raise UsageError(f"{path} holds a {type(raw).__name__}, expected a JSON object. Delete it and run again.")
-    return raw
-
-
-def _results(folder: Path) -> Results:
-    from pydantic import TypeAdapter, ValidationError
-
-    path = folder / "results.json"
-    raw = _object(path)
-    if raw.get("schema") not in SCHEMAS:
-        raise UsageError(
-            f"{path} has schema {raw.get('schema')!r}, expected {' or '.join(map(str, SCHEMAS))}. Make the report with "
-            "the version of hifibench that made the run (run.json names it), or run again into another folder."
+        table = pd.read_parquet(path)
+        lacking = [name for name in (*texts, *numbers) if name not in table]
+        if lacking:
+            raise ValueError(f"it has no column {', '.join(lacking)}")
+        if table[list(texts)].isna().any(axis=None):
+            raise ValueError(f"a name is null in {', '.join(texts)}")
+        # Numbers written by others may be whole, or null for what is not scored.
+        return table.assign(
+            **{name: table[name].astype(str) for name in texts},
+            **{name: pd.to_numeric(table[name]).astype("float64") for name in numbers},
         )
-    try:
-        results = TypeAdapter(Results).validate_python(raw)
-    except ValidationError as error:
-        raise _unreadable(path, error) from error
-    methods, metrics = {m.name for m in results.methods}, {m.name for m in results.metrics}
-    for score in results.scores:
-        if score.method not in methods or score.metric not in metrics:
-            raise UsageError(
-                f"{path} scores {score.method!r} on {score.metric!r}, but does not list both. "
-                "Delete it and run the same command again."
-            )
-    return results
+    except FileNotFoundError as error:
+        raise MissingError(f"{path} is missing. Run the same command again: it makes only what is missing.") from error
+    except (ArrowException, OSError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"{path} is damaged ({first_line(error)}). Delete it and run the same command again."
+        ) from error
+
+
+def _results(path: Path) -> tuple[int, Results]:
+    """Version of the file, and what it holds."""
+    file = results_file.load(path)
+    if file.problems:
+        raise UsageError(
+            f"{results_file.refusal(path, file, shown=3)}\n'hifibench validate {path}' lists them. Delete the file and "
+            "run the same command again: what is done is kept."
+        )
+    return file.schema, _typed(Results, path, file.raw)
 
 
 def _timing(folder: Path) -> Timing:
+    path = folder / "timing.json"
+    return _typed(Timing, path, _parse(path)) if path.is_file() else Timing()
+
+
+def _typed(kind: type[T], path: Path, raw: dict[str, Any]) -> T:
     from pydantic import TypeAdapter, ValidationError
 
-    path = folder / "timing.json"
-    if not path.is_file():
-        return Timing()
     try:
-        return TypeAdapter(Timing).validate_python(_object(path))
+        return TypeAdapter(kind).validate_python(raw)
     except ValidationError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: ValidationError) -> UsageError:
-    first = error.errors()[0]
-    where = ".".join(str(step) for step in first["loc"])
-    return UsageError(f"{path} does not read at {where!r}: {first['msg']}. Delete it and run the same command again.")
+        first = error.errors()[0]
+        where = pointer(*first["loc"])
+        raise UsageError(
+            f"{path} does not read at {where}: {first['msg']}. Delete it and run the same command again."
+        ) from error
 
 
 def _manifest(folder: Path, expected: str) -> Manifest | None:
     path = folder / "manifest.json"
     if not path.is_file():
         return None
-    raw = _object(path)
+    raw = _parse(path)
     try:
         manifest = Manifest.from_json(json.dumps(raw))
-    except (KeyError, TypeError) as error:
+        made_from = manifest.hash
+        for pair in manifest.pairs:
+            manifest.image(pair.target)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UsageError(f"{path} is no manifest: {error}. Delete it and run the same command again.") from error
-    if manifest.hash != expected:
+    if made_from != expected:
         raise UsageError(
-            f"{path} has the hash {manifest.hash[:12]}, but results.json was made from {expected[:12]}: the folder "
+            f"{path} has the hash {made_from[:12]}, but results.json was made from {expected[:12]}: the folder "
             "mixes two runs. Run again into an empty folder."
         )
     return manifest
@@ -126,17 +157,8 @@ def _videos(manifest: Manifest | None) -> dict[str, str]:
     return {} if manifest is None else {pair.pair: manifest.image(pair.target).video for pair in manifest.pairs}
 
 
-def _examples(folder: Path, manifest: Manifest | None, methods: tuple[str, ...]) -> tuple[Example, ...]:
-    ending = "-source.png"
-    found = sorted(path.name.removesuffix(ending) for path in (folder / "examples").glob(f"*{ending}"))
-    if manifest is not None:
-        order = {pair.pair: index for index, pair in enumerate(manifest.pairs)}
-        found.sort(key=lambda pair: order.get(pair, len(order)))
-    examples = []
-    for pair in found:
-        source, target = (folder / "examples" / f"{pair}-{role}.png" for role in ("source", "target"))
-        swaps = {method: folder / "swaps" / method / f"{pair}.png" for method in methods}
-        if target.is_file():
-            swaps = {method: path for method, path in swaps.items() if path.is_file()}
-            examples.append(Example(pair, source, target, swaps))
-    return tuple(examples)
+def _parse(path: Path) -> dict[str, Any]:
+    raw = results_file.parse(path)
+    for problem in unwritable(raw):
+        raise UsageError(f"{path} is damaged at {problem}. Delete it and run the same command again.")
+    return raw

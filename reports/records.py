@@ -96,6 +96,8 @@ class Metric:
         needs: experts whose observations it read.
         leader: the method whose paired interval against every other method excludes 0, else ``None``.
         calibration: ``None`` where the metric was never calibrated under these cards.
+        rate: a share of the pairs: each pair's value is 0 or 100.
+        whole: the number belongs to the set of swaps and is no mean over pairs, as an area under a curve.
     """
 
     name: str
@@ -107,6 +109,8 @@ class Metric:
     needs: tuple[str, ...] = ()
     leader: str | None = None
     calibration: Calibration | None = None
+    rate: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -223,6 +227,9 @@ class Run:
         provenance: ``run.json`` as it stands: versions, commit, command, licences and more.
         examples: the pairs kept to look at, in the manifest's order.
         videos: pair -> video of its target; empty where the manifest is gone.
+        schema: version of its ``results.json``; `reports.migrate` put older ones into the words of the newest.
+        missing: what of the run is gone or cannot be read, such as deleted images: one phrase each, for a reader of the
+            report; empty where all is there.
     """
 
     folder: Path
@@ -231,3 +238,5 @@ class Run:
     provenance: Mapping[str, Any]
     examples: tuple[Example, ...]
     videos: Mapping[str, str] = field(default_factory=dict)
+    schema: int = 3
+    missing: tuple[str, ...] = ()

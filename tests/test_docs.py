@@ -7,6 +7,7 @@ import re
 import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from hifibench.experts.reconstruction import CARD as TDDFA
 from hifibench.pipeline.plan import pairs_table
 from hifibench.records import Manifest, Status
 from metrics.reference import CEILING, CHANCE_SLACK
-from reports import records
+from reports import migrate, records, results_schema
 from reports.formats import CSV_FIELDS
 
 ROOT = Path(__file__).parents[1]
@@ -60,15 +61,35 @@ def test_every_link_leads_to_a_file(name: str) -> None:
 
 
 def test_every_column_and_key_is_documented() -> None:
-    text = read("docs/contracts.md")
+    text = read("docs/results.md")
     columns = list(pairs_table(Manifest((), (), {}, "")).columns)
-    keys = [
-        field.name
-        for record in (records.Results, records.Method, records.Expert, records.Metric, records.Result, records.Check)
-        for field in dataclasses.fields(record)
-    ]
-    for word in (*columns, *CSV_FIELDS, *keys, *(field.name for field in dataclasses.fields(records.Latency))):
+    for word in (*columns, *CSV_FIELDS, *(field.name for field in dataclasses.fields(records.Latency))):
         assert f"`{word}`" in text, word
+    schema = results_schema.load(migrate.NEWEST)
+    for name, one in {"results": schema, **schema["$defs"]}.items():
+        # The scores of parts are those of the run, but for one key.
+        for key, entry in one["properties"].items() if name != "partScore" else ():
+            means = schema["$defs"][entry["$ref"].rpartition("/")[2]] if "$ref" in entry else entry
+            row = f"| `{key}` | {_kind(means)} | {means['description']} |"
+            assert row in text, f"docs/results.md lacks this row: {row}"
+
+
+def _kind(entry: dict[str, Any]) -> str:
+    """What a key may hold, in the words of the schema."""
+    if "const" in entry:
+        return str(entry["const"])
+    if "enum" in entry:
+        return " or ".join(f"`{word}`" for word in entry["enum"])
+    return entry["type"] if isinstance(entry["type"], str) else " or ".join(entry["type"])
+
+
+def test_every_version_of_the_results_is_documented() -> None:
+    text = read("docs/results.md")
+    for version in range(migrate.OLDEST, migrate.NEWEST + 1):
+        assert f"| {version} | " in text
+        assert f"results-{version}.json" in text
+    for base in (*migrate.RATES, *migrate.WHOLES):
+        assert f"`{base}`" in text, base
 
 
 def test_the_floors_are_those_of_the_cards() -> None:

@@ -19,8 +19,8 @@ from hifibench.pipeline.store import RunFolder, chunks, read_json
 from hifibench.records import Manifest, Score
 from hifibench.suite import Suite
 
-SCHEMA = 2
-"""Version of ``results.json``."""
+SCHEMA = 3
+"""Version of ``results.json``; `reports.migrate` reads older ones, docs/results.md says what each holds."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,8 @@ def aggregate(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int, sc
                 "direction": metric.direction,
                 "decimals": metric.decimals,
                 "group": metric.group,
+                "rate": metric.rate,
+                "whole": metric.whole is not None,
                 "needs": list(metric.needs),
                 "leader": _leader(suite, metric, scored, seed),
                 "calibration": _calibration(metric, len(manifest.pairs)),

@@ -38,13 +38,18 @@ def results(
         "metrics": [
             {"name": name, "title": "Title", "unit": UNITS[name.partition("[")[0]], "decimals": 2,
              "direction": "up" if name.startswith("id") else "down", "group": "identity",
-             "needs": [name.partition("[")[2].rstrip("]").split(",")[0]], "leader": None}
+             "rate": name.startswith("id_r"), "whole": False,
+             "needs": [name.partition("[")[2].rstrip("]").split(",")[0]], "leader": None, "calibration": None}
             for name in metrics
         ],
-        "experts": [{"name": name, "card": "ab" * 32} for name in experts],
+        "experts": [
+            {"name": name, "summary": "", "paper": "", "licence": "", "limits": "", "card": "ab" * 32}
+            for name in experts
+        ],
         "scores": [
             {"method": method, "metric": name, "value": 10.0 * row + column, "low": 10.0 * row + column - 0.5,
-             "high": 10.0 * row + column + 0.5, "n": 100, "n_failed": 0, "worst_case": 10.0 * row + column}
+             "high": 10.0 * row + column + 0.5, "n": 100, "n_failed": 0, "worst_case": 10.0 * row + column,
+             "reason": ""}
             for row, method in enumerate(methods)
             for column, name in enumerate(metrics)
         ],
