@@ -13,6 +13,7 @@ from hifibench import __version__
 from hifibench.cli_analyse import app as analyse_app
 from hifibench.cli_assets import app as assets_app
 from hifibench.cli_data import app as data_app
+from hifibench.cli_reports import add_to
 from hifibench.errors import HifibenchError
 
 app = typer.Typer(
@@ -268,6 +269,9 @@ def report(folder: Annotated[Path, typer.Argument(help="A finished run folder.")
     from hifibench.commands import show_report
 
     show_report(folder)
+
+
+add_to(app)
 
 
 def main(arguments: list[str] | None = None) -> None:
