@@ -1,13 +1,21 @@
-"""The report as one HTML file that needs nothing beside it: no network, no script, no other file."""
+"""The report as a page that a reader explores: one HTML file without any network and, but for large runs, other files.
+
+All numbers stand in it as text and can be read without JavaScript; sorting, choosing and looking at pairs take it.
+"""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from reports import figure_six, glossary, grid, parts, provenance
+from hifibench.files import atomic_write
+from reports import figure_six, glossary, grid, page_assets, page_pairs, parts, provenance
 from reports.figure_six import FigureSix
 from reports.html import template
+from reports.page_pairs import Explored
 from reports.paper_formats import ELSEWHERE
 from reports.paper_table import PaperTable
 from reports.parts import Parted
@@ -44,6 +52,7 @@ def render(
     paper: PaperTable | None = None,
     six: FigureSix | None = None,
     parted: Sequence[Parted] = (),
+    explored: Explored | None = None,
 ) -> str:
     """The page.
 
@@ -53,11 +62,16 @@ def render(
         paper: the same laid out like the paper's Table 1, for runs that fit it.
         six: the paper's Fig. 6, for runs of its suite.
         parted: the key metrics by part, for runs with splits.
+        explored: the pairs; ``None`` makes a page that needs nothing beside it, without pictures of too many pairs.
 
     Raises:
-        UsageError: an example image cannot be read.
+        UsageError: an example image or a file of the run cannot be read.
     """
     methods = [row.name for row in table.rows]
+    pairs = page_pairs.within(run, table) if explored is None else explored
+    metrics: dict[str, list[Mapping[str, Any]]] = {}
+    for index, metric in enumerate(pairs.json["metrics"]):
+        metrics.setdefault(metric["group"], []).append({**metric, "index": index})
     return template("page.html.j2").render(
         run=run,
         results=run.results,
@@ -76,7 +90,41 @@ def render(
         provenance=provenance.describe(run.provenance),
         created=str(run.provenance.get("created", ""))[: len("2000-12-31")],
         hardware=provenance.hardware(run.timing.hardware),
+        pairs=pairs,
+        pairs_script=page_pairs.SCRIPT,
+        pair_metrics=metrics,
+        opened={*pairs.data.pairs},
+        pair_data=None if pairs.beside else page_assets.data(pairs.json),
+        pair_sheets=None if pairs.beside else page_assets.data(_sheets(pairs)),
+        policy=page_assets.policy(pairs.beside),
+        style=page_assets.style(),
+        script=page_assets.script(),
     )
+
+
+def write(
+    run: Run,
+    table: Table,
+    paper: PaperTable | None,
+    six: FigureSix | None,
+    parted: Sequence[Parted],
+    folder: Path,
+) -> list[Path]:
+    """Write the page as ``index.html`` into a folder, and, of a large run, what it reads beside it.
+
+    The files beside it are there before the page is; what an earlier page left and this one does not read is removed.
+
+    Returns:
+        The files, ``index.html`` last.
+
+    Raises:
+        MissingError: the folder cannot be written to.
+        UsageError: an example image or a file of the run cannot be read.
+    """
+    explored, written = page_pairs.write(run, table, folder)
+    atomic_write(folder / "index.html", render(run, table, paper, six, parted, explored))
+    page_pairs.clear(folder, explored)
+    return [*written, folder / "index.html"]
 
 
 def whiskers(table: Table) -> dict[tuple[str, str], Whisker]:
@@ -130,3 +178,9 @@ def _thumbnails(examples: Sequence[Example], methods: Sequence[str]) -> list[tup
         if sum(len(uri or "") for _, uris in made for uri in uris) <= EXAMPLES_BYTES:
             break
     return made
+
+
+def _sheets(pairs: Explored) -> list[str]:
+    """A JPEG per pair in base64; none where there are no pictures."""
+    images = () if pairs.sheets is None else pairs.sheets.images
+    return [base64.b64encode(image).decode("ascii") for image in images]
