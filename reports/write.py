@@ -5,15 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 
 from hifibench.files import atomic_write
-from reports import figure_six, formats, grid, page, paper_formats, paper_table, parts, read, shape_study, tables
+from reports import (
+    ablation_table,
+    figure_six,
+    figures,
+    formats,
+    page,
+    paper_formats,
+    paper_table,
+    parts,
+    read,
+    shape_study,
+    table_two,
+    tables,
+)
+
+TABLE_1 = "table1"
+"""Of the files."""
+FIGURES = "figures"
+"""Folder of the figures, within the report."""
 
 
 def write_all(folder: Path) -> list[Path]:
-    """Write ``report/table.md``, ``table.csv``, ``table.tex``, ``grid.png`` and ``index.html`` into a run folder.
+    """Write the tables, the figures and the page of a finished run into its folder ``report``.
 
-    Every file is written atomically; ``grid.png`` only where the run kept examples. A run that fits Table 1 of the
-    paper also gets ``table1.md``, ``.csv``, ``.json`` and ``.tex``; one of Fig. 6 the files of
-    `reports.shape_study.write`.
+    ``table.*`` has all numbers; ``table1.*``, ``table2.*`` and ``ablation.*`` are there where the run fits those tables
+    of the paper; the figures lie in ``figures``, those of `reports.shape_study.write`, for Fig. 6, beside the tables.
+    Every file is written atomically, and none before all numbers were read.
 
     Returns:
         The files, ``index.html`` last.
@@ -25,24 +43,22 @@ def write_all(folder: Path) -> list[Path]:
     run = read.run(folder)
     table = tables.build(run)
     paper, six, parted = paper_table.build(run), figure_six.of(run), parts.build(run, table)
-    files: dict[str, str | bytes] = {
+    files = {
         "table.md": formats.markdown(table) + parts.markdown(parted) + (_section(six) if six is not None else ""),
         "table.csv": formats.tidy_csv(run),
+        "table.json": formats.as_json(table, run),
         "table.tex": formats.latex(table),
+        **({} if paper is None else paper_formats.files(paper, TABLE_1)),
+        **table_two.files(run),
+        **ablation_table.files(run),
     }
-    if run.examples:
-        files["grid.png"] = grid.png(run.examples, [row.name for row in table.rows])
-    if paper is not None:
-        files["table1.md"] = paper_formats.markdown(paper)
-        files["table1.csv"] = paper_formats.tidy_csv(paper)
-        files["table1.json"] = paper_formats.as_json(paper)
-        files["table1.tex"] = paper_formats.latex(paper)
-    files["index.html"] = page.render(run, table, paper, six, parted)
-    drawn = shape_study.write(six.study, folder / "report") if six is not None and six.study is not None else []
-    written = [folder / "report" / name for name in files]
-    for path, content in zip(written, files.values(), strict=True):
-        atomic_write(path, content)
-    return [*drawn, *written]
+    report = folder / "report"
+    written = shape_study.write(six.study, report) if six is not None and six.study is not None else []
+    written += figures.write(run, table, report / FIGURES)
+    for name, content in files.items():
+        atomic_write(report / name, content)
+        written.append(report / name)
+    return [*written, *page.write(run, table, paper, six, parted, report)]
 
 
 def _section(six: figure_six.FigureSix) -> str:

@@ -45,6 +45,17 @@ DOCUMENTS = (
     "docs/robustness.md",
     "docs/splits.md",
     "docs/known_defects.md",
+    "docs/quickstart.md",
+    "docs/reproduce.md",
+    "docs/add_method.md",
+    "docs/add_metric.md",
+    "docs/add_dataset.md",
+    "docs/results.md",
+    "docs/compare.md",
+    "docs/gate.md",
+    "docs/figures.md",
+    "docs/metrics/README.md",
+    "RESPONSIBLE_USE.md",
 )
 
 

@@ -1,23 +1,27 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hifibench.errors import MissingError, UsageError
-from reports import grid, write
+from reports import write
 
 MakeRun = Callable[..., Path]
-NAMES = ["table.md", "table.csv", "table.tex", "grid.png", "index.html"]
+NAMES = ["table.md", "table.csv", "table.json", "table.tex", "index.html"]
+FIGURES = [f"{name}.{ending}" for name in ("qualitative", "tradeoff") for ending in ("png", "pdf", "svg")]
 
 
 def test_all_files_are_written_and_nothing_else(make_run: MakeRun) -> None:
     folder = make_run()
-    written = write.write_all(folder)
-    assert [path.name for path in written] == NAMES
-    assert sorted(path.name for path in (folder / "report").iterdir()) == sorted(NAMES)
-    assert all(path.stat().st_size > 1000 for path in written)
+    written = [path.relative_to(folder / "report") for path in write.write_all(folder)]
+    assert [str(path) for path in written if path.parent == Path()] == NAMES
+    assert {path.name for path in written if path.parent == Path("figures")} >= {*FIGURES, "captions.md"}
+    there = {path.relative_to(folder / "report") for path in (folder / "report").rglob("*") if path.is_file()}
+    assert there == {*written}
+    assert all((folder / "report" / path).stat().st_size > 500 for path in written)
 
 
 def test_the_same_run_gives_the_same_bytes(make_run: MakeRun) -> None:
@@ -33,16 +37,29 @@ def test_writing_again_replaces(make_run: MakeRun) -> None:
     assert "old" not in (folder / "report" / "table.md").read_text().split()
 
 
-def test_without_examples_there_is_no_grid(make_run: MakeRun) -> None:
-    assert [path.name for path in write.write_all(make_run(examples=0))] == [n for n in NAMES if n != "grid.png"]
+def test_without_examples_no_pair_is_shown(make_run: MakeRun) -> None:
+    written = {path.name for path in write.write_all(make_run(examples=0))}
+    assert written >= {*NAMES, "tradeoff.svg"} and "qualitative.svg" not in written
 
 
-def test_nothing_is_half_written_when_an_example_is_broken(make_run: MakeRun) -> None:
+@pytest.mark.parametrize("name", ["results.json", "manifest.json"])
+def test_nothing_is_half_written_when_a_file_of_the_run_is_damaged(make_run: MakeRun, name: str) -> None:
     folder = make_run()
-    next((folder / "examples").glob("*-target.png")).write_bytes(b"no image")
-    with pytest.raises(UsageError, match="cannot be read"):
+    text = (folder / name).read_text()
+    (folder / name).write_text(text[: len(text) // 2])
+    with pytest.raises(UsageError, match=name):
         write.write_all(folder)
     assert not (folder / "report").exists()
+
+
+def test_the_tables_come_without_the_images_and_the_page_says_what_is_missing(make_run: MakeRun) -> None:
+    folder = make_run()
+    for name in ("examples", "swaps"):
+        shutil.rmtree(folder / name)
+    written = {path.name for path in write.write_all(folder)}
+    assert written >= {*NAMES}
+    page = (folder / "report" / "index.html").read_text()
+    assert "examples: source or target of" in page
 
 
 def test_an_unfinished_run_writes_nothing(make_run: MakeRun) -> None:
@@ -51,13 +68,3 @@ def test_an_unfinished_run_writes_nothing(make_run: MakeRun) -> None:
     with pytest.raises(MissingError, match="not finished"):
         write.write_all(folder)
     assert not (folder / "report").exists()
-
-
-def test_every_example_is_drawn_once(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[tuple[int, list[str]]] = []
-    original = grid.png
-    monkeypatch.setattr(
-        grid, "png", lambda examples, methods: drawn.append((len(examples), methods)) or original(examples, methods)
-    )
-    write.write_all(make_run(examples=3))
-    assert drawn == [(3, ["target-copy", "re-encode", "source-paste", "faceswap", "hififace"])]
