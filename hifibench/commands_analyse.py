@@ -96,7 +96,7 @@ def blending(request: Request) -> None:
 
 def shape(folder: Path, methods: str, metric: str, out: Path | None) -> None:
     """``hifibench analyse shape``."""
-    from reports import shape_study
+    from reports.figures import shape_study
 
     named = [word.strip() for word in methods.split(",") if word.strip()]
     if len(named) != 2:
@@ -117,7 +117,7 @@ def _run(name: str, request: Request, columns: Mapping[str, Column], compute: Ca
     from hifibench.hififace.analysis.judge import Judge
     from hifibench.hififace.analysis.study import save
     from hifibench.pipeline.progress import Reporter
-    from reports import studies
+    from reports.figures import studies
 
     described = request.data()
     manifest = data.plan(described, request.seed, request.pairs)

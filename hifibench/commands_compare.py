@@ -35,8 +35,10 @@ def compare(
     from rich.console import Console
 
     from hifibench.files import atomic_write
-    from reports import compare_page, compare_terminal, read
-    from reports.compare import build
+    from reports import read
+    from reports.comparison import page as compare_page
+    from reports.comparison import terminal as compare_terminal
+    from reports.comparison.compare import build
 
     if run_a.resolve() == run_b.resolve():
         raise UsageError(f"{run_a} and {run_b} are one folder: name two runs.")

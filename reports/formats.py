@@ -1,50 +1,31 @@
-"""The table as text files: Markdown for reading, LaTeX for a paper, CSV for other programs."""
+"""The table as text files: Markdown for reading, LaTeX for a paper, CSV and JSON for other programs."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import re
+from collections.abc import Iterator, Mapping, Sequence
 
+from reports.latex import PREAMBLE, Block, Lines, TexRow, Words, latex_floats, latex_notes
+from reports.latex_letters import latex_escape as latex_escape
+from reports.notes import Note, counted, usual_n
 from reports.records import Run
-from reports.tables import MISSING, Cell, Column, Lead, Row, Table
+from reports.tables import Cell, Column, Lead, Row, Table, finite
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    # A bracket at the start of a row would be read as the optional argument of the line break before it.
-    "[": "{[}",
-    "]": "{]}",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "°": r"$^\circ$",
-    "±": r"$\pm$",
-    "†": r"\dag{}",
-    "‡": r"\ddag{}",
-    "≈": r"$\approx$",
-    "≠": r"$\neq$",
-    "§": r"\S{}",
-    "ρ": r"$\rho$",
-    MISSING: "---",
-}
+SCHEMA = 1
+"""Version of ``table.json``."""
 
 CSV_FIELDS = (
     "method", "kind", "metric", "title", "unit", "direction", "value", "low", "high", "n", "n_failed",
     "worst_case", "leader",
 )  # fmt: skip
 """Columns of the CSV file."""
+
+# A number sign begins a heading, a dollar sign a formula, an ampersand a character by its name.
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
+_LIST = re.compile(r"^(\d*)([-+.)=])(?=\s|[-=]*$)")
 
 
 def markdown(table: Table) -> str:
@@ -56,7 +37,7 @@ def markdown(table: Table) -> str:
         lines.append(markdown_row(["method", *(markdown_heading(column) for column in lead.columns)]))
         lines.append(markdown_row([":--", *("--:" for _ in lead.columns)]))
         lines += [
-            markdown_row([_md_name(row), *(_md_cell(table.cell(row, column)) for column in lead.columns)])
+            markdown_row([_md_name(row), *(markdown_cell(table.cell(row, column)) for column in lead.columns)])
             for row in table.rows
         ]
     for section in table.sections:
@@ -64,7 +45,7 @@ def markdown(table: Table) -> str:
         lines.append(markdown_row(["measured", *(_md_name(row) for row in table.rows)]))
         lines.append(markdown_row([":--", *("--:" for _ in table.rows)]))
         for column in section.columns:
-            cells = [_md_cell(table.cell(row, column)) for row in table.rows]
+            cells = [markdown_cell(table.cell(row, column)) for row in table.rows]
             known = f" ({markdown_escape(column.calibration)})" if column.calibration else ""
             lines.append(markdown_row([markdown_heading(column) + known, *cells]))
     lines.append("")
@@ -73,34 +54,45 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    r"""``table*`` environments that need the package ``booktabs``: the tables that lead, and all metrics."""
-    notes = " ".join(
-        rf"\textbf{{{latex_escape(note.text)}}}" if note.alarm else latex_escape(note.text) for note in table.notes
-    )
-    everything = [latex_row(["", *(_tex_name(row) for row in table.rows)])]
+    r"""``table*`` environments that need the package ``booktabs``: the tables that lead, then every metric by group.
+
+    How many pairs a number is of stands in a cell only where it is another number than in most, or pairs failed.
+    """
+    usual = usual_n((cell.n, cell.n_failed) for cell in table.cells.values())
+    signs = [note for note in table.notes if note.alarm or note.sign]
+    if usual is not None:
+        signs.insert(0, counted(usual))
+    lines: list[str] = []
+    for index, lead in enumerate(table.leads):
+        lines += _tex_lead(table, lead, usual, () if index else signs)
     for section in table.sections:
-        everything.append(r"\midrule")
-        for column in section.columns:
-            cells = [_tex_cell(table.cell(row, column)) for row in table.rows]
-            everything.append(latex_row([_tex_heading(column), *cells]))
-    return "% Needs \\usepackage{booktabs}.\n" + "\n".join(
-        [
-            *(line for lead in table.leads for line in (*_tex_lead(table, lead, notes), "")),
-            *latex_float("All measurements.", len(table.rows), everything, ""),
-            "",
+        rows = [
+            TexRow(_tex_label(column), tuple(_tex_cell(table.cell(row, column), usual) for row in table.rows))
+            for column in section.columns
         ]
-    )
+        lines += latex_floats(f"{table.caption}: {section.title}", "Measured", _tex_methods(table.rows), rows)
+    lines += latex_notes([note for note in table.notes if note not in signs])
+    return PREAMBLE + "\n".join(lines) + "\n"
 
 
-def _tex_lead(table: Table, lead: Lead, notes: str) -> list[str]:
-    """One of the tables that lead; the footnotes stand below the first."""
-    body = [latex_row(["Method", *(latex_stacked(column) for column in lead.columns)]), r"\midrule"]
-    for row, after in zip(table.rows, [*table.rows[1:], None], strict=True):
-        body.append(latex_row([_tex_name(row), *(_tex_cell(table.cell(row, column)) for column in lead.columns)]))
-        if row.reference and after is not None and not after.reference:
-            body.append(r"\midrule")
-    below = notes if lead is table.leads[0] else ""
-    return latex_float(latex_escape(lead.title) + ".", len(lead.columns), body, below)
+def _tex_lead(table: Table, lead: Lead, usual: int | None, below: Sequence[Note]) -> list[str]:
+    """One of the tables that lead, each metric beside its worst case."""
+    groups = [
+        [one for one in lead.columns if column.name in (one.name, one.worst_of)]
+        for column in lead.columns
+        if column.worst_of is None
+    ]
+    columns = [column for group in groups for column in group]
+    blocks = [Block(tuple(map(latex_heading, group))) for group in groups]
+    rows = [
+        TexRow(
+            [_tex_name(row)],
+            tuple(_tex_cell(table.cell(row, column), usual) for column in columns),
+            rule=not row.reference and index > 0 and table.rows[index - 1].reference,
+        )
+        for index, row in enumerate(table.rows)
+    ]
+    return latex_floats(lead.title, "Method", blocks, rows, below)
 
 
 def tidy_csv(run: Run) -> str:
@@ -108,17 +100,45 @@ def tidy_csv(run: Run) -> str:
 
     The columns are `CSV_FIELDS`; ``leader`` is 1 where the method beats every other one.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_FIELDS)
+    return csv_text(CSV_FIELDS, _records(run))
+
+
+def as_json(table: Table, run: Run) -> str:
+    """The rows of `tidy_csv` under ``cells``, with ``schema``, ``caption``, ``rows``, ``columns`` and ``notes``.
+
+    ``null`` where missing. ``columns`` says of every metric what its printed name cannot: protocol, group, calibration.
+    """
+    content = {
+        "schema": SCHEMA,
+        "caption": table.caption,
+        "rows": [{"method": row.name, "kind": "reference" if row.reference else "method"} for row in table.rows],
+        "columns": [
+            {"metric": column.name, "title": column.title, "unit": column.unit, "direction": column.direction,
+             "words": list(column.words), "group": column.group, "poor": column.poor,
+             "calibration": column.calibration or None}
+            for section in table.sections
+            for column in section.columns
+            if column.worst_of is None
+        ],
+        "cells": list(_records(run)),
+        "notes": [{"text": note.text, "alarm": note.alarm} for note in table.notes],
+    }  # fmt: skip
+    return json_text(content)
+
+
+def _records(run: Run) -> Iterator[dict[str, object]]:
     kinds = {method.name: method.kind for method in run.results.methods}
     metrics = {metric.name: metric for metric in run.results.metrics}
+
+    def record(*values: object) -> dict[str, object]:
+        return dict(zip(CSV_FIELDS, values, strict=True))
+
     for score in run.results.scores:
         metric = metrics[score.metric]
-        writer.writerow(
-            [score.method, kinds[score.method], metric.name, metric.title, metric.unit, metric.direction, score.value,
-             score.low, score.high, score.n, score.n_failed, score.worst_case, int(metric.leader == score.method)]
-        )  # fmt: skip
+        numbers = (finite(score.value), finite(score.low), finite(score.high))
+        leads = int(metric.leader == score.method and numbers[0] is not None)
+        yield record(score.method, kinds[score.method], metric.name, metric.title, metric.unit, metric.direction,
+                     *numbers, score.n, score.n_failed, finite(score.worst_case), leads)  # fmt: skip
     for method in run.results.methods:
         costs: list[tuple[str, str, str, float | None, int | None]] = []
         timed = run.timing.methods.get(method.name)
@@ -134,20 +154,27 @@ def tidy_csv(run: Run) -> str:
                 ("macs", "Multiply-accumulates", "", method.cost.macs, None),
             ]
         for name, title, unit, value, n in costs:
-            writer.writerow(
-                [method.name, method.kind, name, title, unit, "down", value, None, None, n, None, None, None]
-            )
+            yield record(method.name, method.kind, name, title, unit, "down", finite(value), None, None, n,
+                         None, None, None)  # fmt: skip
+
+
+def csv_text(fields: Sequence[str], records: Iterator[Mapping[str, object]]) -> str:
+    """Records as CSV with a heading; ``None`` is empty."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fields, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
     return out.getvalue()
 
 
-def latex_escape(text: str) -> str:
-    """Text that LaTeX prints as it stands."""
-    return "".join(_LATEX.get(letter, letter) for letter in text)
+def json_text(content: Mapping[str, object]) -> str:
+    """Indented JSON with a line break at its end; what is no number is an error, since JSON has none such."""
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def markdown_escape(text: str) -> str:
     """Text in one line that Markdown prints as it stands."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _LIST.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\1", " ".join(text.split())))
 
 
 def markdown_row(cells: list[str]) -> str:
@@ -166,54 +193,47 @@ def _md_name(row: Row) -> str:
     return f"*{markdown_escape(row.name)}*" if row.reference else markdown_escape(row.name)
 
 
-def _md_cell(cell: Cell) -> str:
-    text = f"**{cell.text}**" if cell.leader else cell.text
-    return f"{text} {cell.interval}" if cell.interval else text
+def markdown_cell(cell: Cell) -> str:
+    """A number, its interval, and how many pairs it is of."""
+    text = markdown_escape(cell.text)
+    return " ".join(filter(None, (
+        f"**{text}**" if cell.leader else text, cell.interval, f"({cell.counts})" if cell.counts else "",
+    )))  # fmt: skip
 
 
-def latex_row(cells: list[str]) -> str:
-    """One row of a LaTeX table."""
-    return " & ".join(cells) + r" \\"
-
-
-def _tex_heading(column: Column) -> str:
-    if column.worst_of is not None:
-        return "worst case"
-    words = rf" {{\scriptsize {latex_escape(', '.join(column.words))}}}" if column.words else ""
-    return latex_escape(column.heading) + words
-
-
-def latex_stacked(column: Column) -> str:
+def latex_heading(column: Column) -> Lines:
     """A heading in lines, so that it is no wider than the numbers below it."""
     if column.worst_of is not None:
-        return r"\shortstack[r]{worst\\case}"
+        return [Words("worst case")]
     lines = [column.title, column.measure] if column.unit else [column.heading]
-    lines = [latex_escape(line) for line in lines] + [rf"\scriptsize {latex_escape(word)}" for word in column.words]
-    return r"\shortstack[r]{" + r"\\".join(lines) + "}"
+    if column.unit and column.poor:
+        lines[0] = column.heading.removesuffix(column.measure).strip()
+    return [*map(Words, lines), *(Words(word, small=True) for word in column.words)]
 
 
-def _tex_name(row: Row) -> str:
-    return rf"\textit{{{latex_escape(row.name)}}}" if row.reference else latex_escape(row.name)
-
-
-def _tex_cell(cell: Cell) -> str:
-    text = rf"\textbf{{{latex_escape(cell.text)}}}" if cell.leader else latex_escape(cell.text)
-    return rf"{text} {{\scriptsize {latex_escape(cell.interval)}}}" if cell.interval else text
-
-
-def latex_float(caption: str, columns: int, body: list[str], notes: str) -> list[str]:
-    """The lines of a ``table*`` with one column of labels and ``columns`` of numbers."""
+def latex_cell(text: str, interval: str, said: str, leader: bool) -> Lines:
+    """A number, and below it in small letters its interval and how many pairs it is of; what is empty takes no line."""
     return [
-        r"\begin{table*}",
-        r"\centering",
-        # Four methods with their intervals are wider than a page at the text's own size.
-        r"\footnotesize\setlength{\tabcolsep}{4pt}",
-        rf"\caption{{{caption}}}",
-        rf"\begin{{tabular}}{{l{'r' * columns}}}",
-        r"\toprule",
-        *body,
-        r"\bottomrule",
-        r"\end{tabular}",
-        *([rf"\par\smallskip\footnotesize {notes}"] if notes else []),
-        r"\end{table*}",
+        Words(text, "bold" if leader else ""),
+        *(Words(line, small=True) for line in (interval, said) if line),
     ]
+
+
+def _tex_cell(cell: Cell, usual: int | None) -> Lines:
+    said = cell.counts if cell.n_failed or cell.n != usual else ""
+    return latex_cell(cell.text, cell.interval, said, cell.leader)
+
+
+def _tex_label(column: Column) -> Lines:
+    if column.worst_of is not None:
+        return [Words("worst case", small=True)]
+    words = ", ".join(column.words)
+    return [Words(column.heading), *([Words(words, small=True)] if words else [])]
+
+
+def _tex_name(row: Row) -> Words:
+    return Words(row.name, "italic" if row.reference else "")
+
+
+def _tex_methods(rows: Sequence[Row]) -> list[Block]:
+    return [Block(([_tex_name(row)],)) for row in rows]

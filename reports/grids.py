@@ -30,13 +30,13 @@ def empty(title: str) -> Grid:
     )
 
 
-def fit(items: Sequence[T], widths: Sequence[int], room: int) -> Iterator[Sequence[T]]:
+def fit(items: Sequence[T], widths: Sequence[float], room: float) -> Iterator[Sequence[T]]:
     """Cut ``items`` into runs whose widths fit into ``room``; every run has at least one."""
-    start, used = 0, 0
+    start, used = 0, 0.0
     for index, width in enumerate(widths):
         if index > start and used + width > room:
             yield items[start:index]
-            start, used = index, 0
+            start, used = index, 0.0
         used += width
     yield items[start:]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -22,11 +23,35 @@ class Note:
         text: the footnote.
         alarm: it must not be overlooked.
         floor: it says what an estimator can tell apart at all.
+        sign: it explains what stands in a cell: brackets, bold, marks.
     """
 
     text: str
     alarm: bool = False
     floor: bool = False
+    sign: bool = False
+
+
+BRACKETS = "In brackets: 95 % interval."
+"""What stands beside a number."""
+
+BOLD = "Bold: better than every other method, the interval of each paired difference excludes 0."
+"""When a number is printed bold."""
+
+
+def usual_n(cells: Iterable[tuple[int | None, int | None]]) -> int | None:
+    """The number of pairs that most cells have of which none failed; ``None`` where there is no such cell.
+
+    Args:
+        cells: how many pairs each is of, and how many of them were not scored.
+    """
+    whole = Counter(n for n, n_failed in cells if n is not None and not n_failed)
+    return max(whole, key=lambda n: (whole[n], n), default=None)
+
+
+def counted(usual: int) -> Note:
+    """Says of how many pairs numbers are that do not say it."""
+    return Note(f"n: {usual:,} pairs, all of them scored, where a cell does not say otherwise.", sign=True)
 
 
 def unmeasured(run: Run) -> tuple[str, ...]:
@@ -81,22 +106,36 @@ def absent(run: Run) -> dict[str, str]:
     return found
 
 
+def unscored(run: Run) -> list[str]:
+    """A sentence on each method that made swaps, of which no metric could score a single one."""
+    without = {score.method for score in run.results.scores} - absent(run).keys()
+    without -= {score.method for score in run.results.scores if score.value is not None}
+    return [
+        f"No number for {method.name}: it made swaps, but none of them could be scored."
+        for method in run.results.methods
+        if method.name in without
+    ]
+
+
 def of(run: Run) -> Iterable[Note]:
     """The footnotes of a run's table: alarms first, provenance last."""
     results = run.results
     for check in results.checks:
         if not check.ok:
             yield Note(f"CHECK FAILED: {check.name}. {check.detail or 'Do not trust this table.'}", True)
-    yield Note("In brackets: 95 % interval. Arrows: which way is better.")
+    yield Note(f"{BRACKETS} Arrows: which way is better.", sign=True)
+    yield Note("n: pairs that a number is of; failed: those of them that were not scored, none where not said.")
     if any(metric.leader for metric in results.metrics):
-        yield Note("Bold: better than every other method, the interval of each paired difference excludes 0.")
+        yield Note(BOLD, sign=True)
     for name, why in absent(run).items():
         yield Note(f"No swap by {name}: {why}")
+    for why in unscored(run):
+        yield Note(why)
     judged = partial(run)
     if judged:
         told = "; ".join(f"{name}: {', '.join(sorted(experts))}" for name, experts in judged.items())
         done = "refused; --trained-with mark shows it" if refused(run) else "which flatters it; not in bold"
-        yield Note(f"†: by an expert that took part in the method's training ({told}): {done}.")
+        yield Note(f"†: by an expert that took part in the method's training ({told}): {done}.", sign=True)
     for finding in results.findings:
         yield Note(f"Against the true swap: {finding}.")
     for reason, names in _undefined(run).items():

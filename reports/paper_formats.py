@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterator
+from dataclasses import replace
 
-from reports import published
+from reports import notes, published
 from reports.comparable import ESTIMATORS
-from reports.formats import (
-    latex_escape,
-    latex_float,
-    latex_row,
-    latex_stacked,
-    markdown_escape,
-    markdown_heading,
-    markdown_row,
-)
-from reports.paper_table import Line, PaperCell, PaperTable
+from reports.formats import csv_text, json_text, latex_heading, markdown_escape, markdown_heading, markdown_row
+from reports.latex import PREAMBLE, Block, TexRow, Words, latex_floats, latex_notes
+from reports.paper_records import Line, PaperCell, PaperTable
 
 ELSEWHERE = "Published only"
 """Stands above the figures of methods that the run does not have."""
@@ -29,8 +20,20 @@ CSV_FIELDS = (
 )  # fmt: skip
 """Columns of the CSV file."""
 
-_COLUMNS = ("id_retrieval", "pose", "shape", "params", "latency")
-"""What the columns are called in the files for programs, whatever the estimator."""
+
+def files(table: PaperTable, name: str) -> dict[str, str]:
+    """File name -> content of a table in all formats.
+
+    Args:
+        table: what to write.
+        name: of the files without their endings.
+    """
+    return {
+        f"{name}.md": markdown(table),
+        f"{name}.csv": tidy_csv(table),
+        f"{name}.json": as_json(table),
+        f"{name}.tex": latex(table),
+    }
 
 
 def markdown(table: PaperTable) -> str:
@@ -50,52 +53,57 @@ def markdown(table: PaperTable) -> str:
 
 
 def latex(table: PaperTable) -> str:
-    r"""One ``table*`` environment that needs the package ``booktabs``."""
-    body = [latex_row(["Method", *(latex_stacked(column) for column in table.columns)])]
-    for group in (table.references, *table.methods):
-        if group:
-            body += [r"\midrule", *(_latex_line(line, below=line is not group[0]) for line in group)]
+    r"""``table*`` environments that need the package ``booktabs``, and below them the footnotes as running text.
+
+    How many pairs a number is of stands in a cell only where pairs failed, or it is another number than in most.
+    """
+    blocks: list[Block] = []
+    for column, span in zip(table.columns, table.spans or ("",) * len(table.columns), strict=True):
+        heading = latex_heading(replace(column, words=()) if span else column)
+        if span and blocks and blocks[-1].title == span:
+            blocks[-1] = Block((*blocks[-1].headings, heading), span)
+        else:
+            blocks.append(Block((heading,), span))
+    usual = notes.usual_n((cell.n, cell.n_failed) for line in table.lines for cell in line.cells)
+    rows = [
+        TexRow(_latex_name(line, below=line is not group[0]), tuple(_latex_cell(cell, usual) for cell in line.cells),
+               rule=line is group[0])
+        for group in (table.references, *table.methods)
+        for line in group
+    ]  # fmt: skip
     if table.elsewhere:
-        heading = rf"\multicolumn{{{1 + len(table.columns)}}}{{l}}{{\textit{{{ELSEWHERE}}}}} \\"
-        body += [r"\midrule", heading, *(_latex_line(line, below=False) for line in table.elsewhere)]
-    notes = " ".join(
-        rf"\textbf{{{latex_escape(note.text)}}}" if note.alarm else latex_escape(note.text) for note in table.notes
-    )
-    lines = latex_float(latex_escape(table.caption) + ".", len(table.columns), body, notes)
-    return "% Needs \\usepackage{booktabs}.\n" + "\n".join(lines) + "\n"
+        rows.append(TexRow([Words(ELSEWHERE, "italic")], rule=True, spans=True))
+        rows += [
+            TexRow([Words(f"{line.name} ({line.key})")], tuple(_latex_cell(cell, usual) for cell in line.cells))
+            for line in table.elsewhere
+        ]
+    lines = [*latex_floats(table.caption, "Method", blocks, rows), *latex_notes(table.notes)]
+    return PREAMBLE + "\n".join(lines) + "\n"
 
 
 def tidy_csv(table: PaperTable) -> str:
     """One row per cell with all digits; empty where missing. The columns are `CSV_FIELDS`."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, CSV_FIELDS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_records(table))
-    return out.getvalue()
+    return csv_text(CSV_FIELDS, _records(table))
 
 
 def as_json(table: PaperTable) -> str:
     """The rows of `tidy_csv`, with the caption, the sources and the footnotes; ``null`` where missing."""
-    sources = [
-        {"key": source.key, "block": source.block, "source": source.source}
-        for source in published.sources(published.read())
-    ]
     content = {
         "schema": 1,
         "caption": table.caption,
-        "columns": dict(zip(_COLUMNS, (column.name for column in table.columns), strict=True)),
+        "columns": dict(zip(table.keys, (column.name for column in table.columns), strict=True)),
         "cells": list(_records(table)),
-        "sources": sources,
+        "sources": [{"key": one.key, "block": one.block, "source": one.source} for one in table.sources],
         "notes": [note.text for note in table.notes],
     }
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    return json_text(content)
 
 
 def _records(table: PaperTable) -> Iterator[dict[str, object]]:
-    known = {source.key: source for source in published.sources(published.read())}
+    known = {source.key: source for source in table.sources}
     for line in table.lines:
         source = known.get(line.key)
-        for name, column, cell in zip(_COLUMNS, table.columns, line.cells, strict=True):
+        for name, column, cell in zip(table.keys, table.columns, line.cells, strict=True):
             # A published figure is of the source's metric, not of ours, whose unit may be another.
             foreign = line.kind == "published"
             metric = None if foreign else column.name
@@ -118,20 +126,19 @@ def _markdown_line(line: Line) -> str:
 
 def _markdown_cell(cell: PaperCell) -> str:
     text = f"**{cell.marked}**" if cell.leader else cell.marked
-    return " ".join([text, *cell.under])
+    counts = f"({cell.counts})" if cell.counts and not cell.n_failed else ""
+    return " ".join(filter(None, [text, *cell.under, counts]))
 
 
-def _latex_line(line: Line, below: bool) -> str:
-    r"""One row; ``below`` another of the same method it is indented and does not repeat the name."""
+def _latex_name(line: Line, below: bool) -> list[Words]:
+    r"""One row; ``below`` another of the same method it does not repeat the name."""
     if line.kind == "reference":
-        name = rf"\textit{{{latex_escape(line.title)}}}"
-    elif below:
-        name = rf"\quad {latex_escape(line.label)}"
-    else:
-        name = latex_escape(line.title) + (rf" {{\scriptsize {latex_escape(line.label)}}}" if line.label else "")
-    return latex_row([name, *(_latex_cell(cell) for cell in line.cells)])
+        return [Words(line.title, "italic")]
+    label = [Words(line.label, small=True)] if line.label else []
+    return label if below and label else [Words(line.title), *label]
 
 
-def _latex_cell(cell: PaperCell) -> str:
-    text = rf"\textbf{{{latex_escape(cell.marked)}}}" if cell.leader else latex_escape(cell.marked)
-    return " ".join([text, *(rf"{{\scriptsize {latex_escape(words)}}}" for words in cell.under)])
+def _latex_cell(cell: PaperCell, usual: int | None) -> list[Words]:
+    said = [cell.counts] if cell.counts and not cell.n_failed and cell.n != usual else []
+    text = Words(cell.marked, "bold" if cell.leader else "")
+    return [text, *(Words(words, small=True) for words in (*cell.under, *said))]

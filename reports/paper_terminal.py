@@ -10,7 +10,7 @@ from rich.text import Text
 
 from reports.grids import GAP, empty, fit, header
 from reports.paper_formats import ELSEWHERE
-from reports.paper_table import Line, PaperCell, PaperTable
+from reports.paper_records import Line, PaperCell, PaperTable
 from reports.tables import Column
 
 

@@ -8,6 +8,7 @@ read well at the left of a row, not above a column.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -46,6 +47,8 @@ class Cell:
         value: the number itself; ``None`` where missing.
         low: lower end of the 95 % interval.
         high: upper end of it.
+        n: pairs that it is of, those that were not scored included; ``None`` where that is not a question.
+        n_failed: how many of them were not scored.
     """
 
     text: str = MISSING
@@ -54,6 +57,13 @@ class Cell:
     value: float | None = None
     low: float | None = None
     high: float | None = None
+    n: int | None = None
+    n_failed: int | None = None
+
+    @property
+    def counts(self) -> str:
+        """``n 100``, or ``n 100, 2 failed``; empty where there is no number, or none that is of pairs."""
+        return counts(self.n, self.n_failed) if self.value is not None else ""
 
 
 @dataclass(frozen=True)
@@ -186,9 +196,21 @@ def build(run: Run) -> Table:
     )
 
 
+def counts(n: int | None, n_failed: int | None) -> str:
+    """How many pairs a number is of, and how many of them were not scored: ``n 100, 2 failed``."""
+    if n is None:
+        return ""
+    return f"n {n}, {n_failed} failed" if n_failed else f"n {n}"
+
+
+def finite(value: float | None) -> float | None:
+    """The number; ``None`` for what is none (NaN, infinite)."""
+    return value if value is not None and math.isfinite(value) else None
+
+
 def number(value: float | None, decimals: int) -> str:
-    """Fixed decimals without a negative zero; `MISSING` for ``None``."""
-    if value is None:
+    """Fixed decimals without a negative zero; `MISSING` for what is no number."""
+    if value is None or not math.isfinite(value):
         return MISSING
     text = f"{value:.{decimals}f}"
     return text[1:] if text.startswith("-") and not text.strip("-0.") else text
@@ -202,8 +224,8 @@ def marked(text: str, value: float | None, refused: bool) -> str:
 
 
 def quantity(value: float | None) -> str:
-    """Three significant digits with an SI prefix: ``12.3 M``; `MISSING` for ``None``."""
-    if value is None:
+    """Three significant digits with an SI prefix: ``12.3 M``; `MISSING` for what is no number."""
+    if value is None or not math.isfinite(value):
         return MISSING
     for factor, prefix in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
         # Half a unit in the third digit below the factor already rounds up to it.
@@ -264,10 +286,12 @@ def _metric_columns(
         cells[method, metric.name] = Cell(
             text=number(score.value, metric.decimals),
             interval="" if MISSING in bounds else f"[{bounds[0]}, {bounds[1]}]",
-            leader=method == metric.leader,
-            value=score.value,
-            low=score.low,
-            high=score.high,
+            leader=method == metric.leader and finite(score.value) is not None,
+            value=finite(score.value),
+            low=finite(score.low),
+            high=finite(score.high),
+            n=score.n,
+            n_failed=score.n_failed,
         )
     if not measured or not any(score.n_failed for score in scores.values()):
         return [column]
@@ -281,7 +305,8 @@ def _metric_columns(
         group=metric.group,
     )
     for method, score in scores.items():
-        cells[method, worst.name] = Cell(number(score.worst_case, metric.decimals), value=score.worst_case)
+        text = number(score.worst_case, metric.decimals)
+        cells[method, worst.name] = Cell(text, value=finite(score.worst_case))
     return [column, worst]
 
 
@@ -312,7 +337,8 @@ def _cost(methods: Iterable[Method], run: Run, cells: dict[tuple[str, str], Cell
         timed = run.timing.methods.get(method.name)
         if timed is not None:
             for name, value in (("latency", timed.ms_p50), ("latency_p90", timed.ms_p90)):
-                cells[method.name, name] = Cell(number(value, 0 if value >= 100 else 1), value=value)
+                text = number(value, 0 if value >= 100 else 1)
+                cells[method.name, name] = Cell(text, value=finite(value), n=timed.n)
         if method.cost is not None:
             for name in ("params_trainable", "params_frozen", "macs"):
                 count = getattr(method.cost, name)

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from reports import figure_six, paper_table, paper_terminal, tables
+from reports import ablation_formats, ablation_table, paper_table, paper_terminal, table_two, tables
+from reports.figures import six as figure_six
 from reports.grids import GAP, empty, fit, header
 from reports.records import Run
 from reports.tables import Cell, Column, Lead, Row, Section, Table
@@ -21,22 +22,26 @@ _INDENT = "  "
 
 
 def show(run: Run, console: Console, details: bool = True) -> None:
-    """Print the paper's table where the run fits it, the key table, with ``details`` every metric, then the footnotes.
+    """Print the paper's tables where the run fits them, the key table, with ``details`` every metric, the footnotes.
 
     What is wider than the console is cut between columns and stacked, with the labels repeated. Worst cases stand
-    in the key table; those of the other metrics are left to the files.
+    in the key table; those of the other metrics are left to the files. AUC and AP of forgery detectors stand in the
+    paper's Table 2, with ``details`` also among all metrics, their error rates there alone.
     """
     table = tables.build(run)
-    paper = paper_table.build(run)
-    if paper is not None:
-        paper_terminal.show(paper, console)
+    for paper in (paper_table.build(run), table_two.build(run)):
+        if paper is not None:
+            paper_terminal.show(paper, console)
+    if (ablation := ablation_table.build(run)) is not None:
+        ablation_formats.show(ablation, console)
     study = figure_six.of(run)
     if study is not None:
         console.print(Text(figure_six.TITLE, style="bold"))
         for sentence in study.sentences:
             console.print(Text(sentence))
         console.print()
-    grids = [grid for lead in table.leads for grid in _lead(table, lead, console.width)]
+    leads = [lead for lead in table.leads if lead.title != tables.TABLE_2]
+    grids = [grid for lead in leads for grid in _lead(table, lead, console.width)]
     if details:
         grids += _details(table, console.width)
     for grid in grids:

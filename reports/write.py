@@ -5,20 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from hifibench.files import atomic_write
-from reports import (
-    ablation_table,
-    figure_six,
-    figures,
-    formats,
-    page,
-    paper_formats,
-    paper_table,
-    parts,
-    read,
-    shape_study,
-    table_two,
-    tables,
-)
+from reports import ablation_table, formats, paper_formats, paper_table, parts, read, table_two, tables
+from reports.figures import shape_study
+from reports.figures import six as figure_six
+from reports.figures import write as figures
+from reports.page import page
 
 TABLE_1 = "table1"
 """Of the files."""
@@ -30,7 +21,7 @@ def write_all(folder: Path) -> list[Path]:
     """Write the tables, the figures and the page of a finished run into its folder ``report``.
 
     ``table.*`` has all numbers; ``table1.*``, ``table2.*`` and ``ablation.*`` are there where the run fits those tables
-    of the paper; the figures lie in ``figures``, those of `reports.shape_study.write`, for Fig. 6, beside the tables.
+    of the paper; the figures lie in ``figures``, those of `reports.figures.shape_study.write`, for Fig. 6, beside the tables.
     Every file is written atomically, and none before all numbers were read.
 
     Returns:

@@ -85,7 +85,7 @@ def test_wrong_use_is_told_before_anything_is_made(tmp_path: Path, trained, monk
 
 def test_the_shape_study_of_a_run(tmp_path: Path, monkeypatch) -> None:
     from hifibench.hififace.analysis.study import Study
-    from reports import shape_study
+    from reports.figures import shape_study
 
     table = pd.DataFrame(
         {"pair": ["x", "y"], "source_target": [1.0, 2.0], "error_a": [1.0, 0.5], "error_b": [0.5, 1.0]}

@@ -15,7 +15,7 @@ from compare_runs import Measured, manifest, write
 from hifibench.commands_compare import compare
 from metrics.resampling import cluster_weights
 from reports import read
-from reports.compare import build
+from reports.comparison.compare import build
 
 PAIRS, METHODS, DRAWS = 10_000, 7, 1000
 METRICS = [

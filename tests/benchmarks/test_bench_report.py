@@ -12,7 +12,8 @@ import large_run
 import pytest
 
 from hifibench.records import Frame
-from reports import page, parts, read, tables, write
+from reports import parts, read, tables, write
+from reports.page import page
 
 PEOPLE = 40
 SMALL, SMALL_LIMIT_S, SMALL_LIMIT_BYTES = 100, 20.0, 15_000_000

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from reports import page, parts, read, tables
+from reports import parts, read, tables
+from reports.page import page
 
 MakeRun = Callable[..., Path]
 PAIRS = 28

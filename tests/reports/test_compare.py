@@ -14,9 +14,9 @@ from scipy import stats
 from hifibench.errors import MissingError, UsageError
 from metrics.statistics import cluster_bootstrap, holm
 from reports import read
-from reports.compare import build
-from reports.compare_numbers import paired
-from reports.compare_records import Verdict
+from reports.comparison.compare import build
+from reports.comparison.numbers import paired
+from reports.comparison.records import Verdict
 
 N = 60
 NAMES = [f"p{k:03d}" for k in range(N)]

@@ -12,9 +12,11 @@ import pytest
 from compare_runs import AP, COSINE, POSE, RETRIEVAL, Measured, manifest, write
 from rich.console import Console
 
-from reports import compare_formats, compare_terminal, read
-from reports.compare import build
-from reports.compare_records import Compared
+from reports import read
+from reports.comparison import formats as compare_formats
+from reports.comparison import terminal as compare_terminal
+from reports.comparison.compare import build
+from reports.comparison.records import Compared
 
 N = 40
 NAMES = [f"p{k:03d}" for k in range(N)]

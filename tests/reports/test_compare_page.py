@@ -14,8 +14,10 @@ import pytest
 from compare_runs import COSINE, POSE, Measured, manifest, paint, write
 from PIL import Image
 
-from reports import compare_page, compare_pictures, read
-from reports.compare import build
+from reports import read
+from reports.comparison import page as compare_page
+from reports.comparison import pictures as compare_pictures
+from reports.comparison.compare import build
 
 N = 30
 NAMES = [f"p{k:03d}" for k in range(N)]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from hifibench.data.images import DIGITAL_SOURCE_TYPE
-from reports import figure as page
+from reports.figures import figure as page
 
 ABOUT = {"method": 'a <b> & "c"', "run": "4f1c", "empty": "", "bad": "bell\x07 and\nbreak"}
 SVG = "{http://www.w3.org/2000/svg}"

@@ -10,9 +10,10 @@ import finished_run
 import pytest
 from figure_run import HOSTILE, MakeRun
 
-from reports import figure as page
-from reports import figure_parts, tables
-from reports.figure_drawing import Drawing
+from reports import tables
+from reports.figures import figure as page
+from reports.figures import parts as figure_parts
+from reports.figures.drawing import Drawing
 from reports.records import Run
 
 SHOWN = ("id_retrieval[edgeface,sources,top1]", "pose[mediapipe]", "shape[3ddfa]", "expression[mediapipe]")

@@ -13,10 +13,12 @@ from figure_run import PAIRS, MakeRun
 from PIL import Image
 
 from hifibench.errors import UsageError
-from reports import figure as page
-from reports import figure_ablation, figure_extremes, figure_grid
-from reports.figure_drawing import Drawing
-from reports.figure_pictures import EMPTY, MOST_COLUMNS, MOST_HEIGHT_IN, Column, pages
+from reports.figures import ablation as figure_ablation
+from reports.figures import extremes as figure_extremes
+from reports.figures import figure as page
+from reports.figures import grid as figure_grid
+from reports.figures.drawing import Drawing
+from reports.figures.pictures import EMPTY, MOST_COLUMNS, MOST_HEIGHT_IN, Column, pages
 from reports.records import Run
 
 METHODS = ("target-copy", "faceswap", "hififace")

@@ -12,9 +12,12 @@ import pytest
 from figure_run import HOSTILE, MakeRun
 
 from hifibench.records import Cost
-from reports import figure as page
-from reports import figure_looks, figure_metrics, figure_speed, figure_tradeoff
-from reports.figure_drawing import Drawing
+from reports.figures import figure as page
+from reports.figures import looks as figure_looks
+from reports.figures import metrics as figure_metrics
+from reports.figures import speed as figure_speed
+from reports.figures import tradeoff as figure_tradeoff
+from reports.figures.drawing import Drawing
 from reports.records import Latency, Run, Timing
 
 NAMES = tuple(finished_run.METHODS)

@@ -13,7 +13,9 @@ from paper_run import MakeRun
 from rich.console import Console
 from test_report_page import Outline
 
-from reports import figure_six, page, paper_table, read, tables, terminal, write
+from reports import paper_table, read, tables, terminal, write
+from reports.figures import six as figure_six
+from reports.page import page
 
 METHODS = ("target-copy", "faceshifter-ffpp", "hififace")
 EMBEDDED = ("shape[3ddfa]", "shape[mediapipe]")

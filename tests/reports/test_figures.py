@@ -16,7 +16,8 @@ from figure_run import HOSTILE, MakeRun
 
 from hifibench.data.images import DIGITAL_SOURCE_TYPE
 from hifibench.errors import MissingError
-from reports import figures, tables
+from reports import tables
+from reports.figures import write as figures
 from reports.records import Run, Timing
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -16,9 +16,13 @@ from explored_run import FAILED, LEVELS, NOTHING, PAIRS
 from PIL import Image
 
 from hifibench.errors import UsageError
-from reports import page_assets, page_data, page_pairs, pictures, read, tables
-from reports.page_pairs import Explored
-from reports.pictures import Look, Tile
+from reports import read, tables
+from reports.page import assets as page_assets
+from reports.page import data as page_data
+from reports.page import pairs as page_pairs
+from reports.page import pictures
+from reports.page.pairs import Explored
+from reports.page.pictures import Look, Tile
 
 MakeRun = Callable[..., Path]
 POSE = "pose[3ddfa]"

@@ -17,7 +17,9 @@ import pytest
 from explored_run import FAILED, PAIRS
 from PIL import Image
 
-from reports import page, page_pairs, paper_table, pictures, read, tables
+from reports import paper_table, read, tables
+from reports.page import page, pictures
+from reports.page import pairs as page_pairs
 from reports.paper_formats import ELSEWHERE
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import finished_run
 import pytest
 from test_report_page import Outline
 
-from reports import page, parts, read, tables, write
+from reports import parts, read, tables, write
+from reports.page import page
 
 MakeRun = Callable[..., Path]
 POSE = "pose[mediapipe]"

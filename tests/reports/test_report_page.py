@@ -12,7 +12,8 @@ from pathlib import Path
 import finished_run
 import pytest
 
-from reports import page, read, tables
+from reports import read, tables
+from reports.page import page
 from reports.records import Metric
 
 MakeRun = Callable[..., Path]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import finished_run
 import pytest
+import table_runs
 from rich.console import Console
 
 from reports import read, tables, terminal
@@ -79,3 +80,23 @@ def test_what_is_known_of_a_metric_is_folded_below_its_name(make_run: MakeRun) -
     lines = [line[:28].rstrip() for line in shown(make_run(content), 80).splitlines()]
     at = lines.index("  edgeface, sources, top1")
     assert lines[at + 1 : at + 3] == ["  floor 0.5, ρ 0.97", "  (Identity), resolves 12 at"]
+
+
+def test_the_tables_of_the_paper_stand_before_all_others(make_run: MakeRun) -> None:
+    content = table_runs.with_forgery(finished_run.results(table_runs.ABLATION, n_failed=0))
+    folder = table_runs.write_scores(make_run(content, examples=0), content)
+    text = shown(folder, 80)
+    two, ablations, all_of_it = (text.index(words) for words in ("Table 2", "Δ", "All measurements"))
+    assert two < ablations < all_of_it
+    # The detectors lead once, and stand once more among all measurements.
+    assert tables.TABLE_2 not in text
+    assert "better" in text and "worse" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_method_without_any_success_is_dashes_and_a_note(make_run: MakeRun) -> None:
+    content = table_runs.silent(finished_run.results(n_failed=0), "faceswap")
+    text = shown(make_run(content, examples=0), 100)
+    rows = [line.split() for line in text.splitlines() if line.startswith("faceswap")]
+    assert rows and all({*row[1:]} <= {"—", "100/100", "61.2"} for row in rows)
+    assert "No number for faceswap" in text

@@ -9,7 +9,7 @@ from PIL import Image
 from hifibench.errors import MissingError, UsageError
 from hifibench.hififace.analysis.study import Study, load, save
 from metrics.statistics import cluster_bootstrap, wilson
-from reports import shape_study
+from reports.figures import shape_study
 
 # Source and target are 1 to 8 apart; hififace is nearer than faceswap from 5 on, and once below.
 APART = np.arange(1.0, 9.0)

@@ -12,7 +12,7 @@ from PIL import Image
 from hifibench.data.images import DIGITAL_SOURCE_TYPE
 from hifibench.errors import MissingError, UsageError
 from hifibench.hififace.analysis.study import Study, load, save
-from reports import figure, studies
+from reports.figures import figure, studies
 
 PAIRS = ["p000011_p000012_v1", "00001"]
 SIDE = 16

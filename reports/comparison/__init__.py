@@ -1,0 +1,1 @@
+"""Two finished runs side by side: which numbers differ, by how much, and in which pairs."""
