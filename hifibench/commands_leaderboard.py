@@ -22,8 +22,9 @@ def leaderboard(runs: tuple[Path, ...], out: Path) -> None:
     from rich.console import Console
 
     from hifibench.files import atomic_write
-    from reports import leaderboard_formats, read
-    from reports.leaderboard import build
+    from reports import read
+    from reports.leaderboard import formats as leaderboard_formats
+    from reports.leaderboard.leaderboard import build
 
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out} is a file; name a folder for the tables.")

@@ -9,9 +9,13 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from reports import ablation_formats, ablation_table, paper_table, paper_terminal, table_two, tables
+from reports import tables
 from reports.figures import six as figure_six
 from reports.grids import GAP, empty, fit, header
+from reports.paper import ablation as ablation_table
+from reports.paper import ablation_formats, table_two
+from reports.paper import table_one as paper_table
+from reports.paper import terminal as paper_terminal
 from reports.records import Run
 from reports.tables import Cell, Column, Lead, Row, Section, Table
 

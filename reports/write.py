@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from hifibench.files import atomic_write
-from reports import ablation_table, formats, paper_formats, paper_table, parts, read, table_two, tables
+from reports import formats, parts, read, tables
 from reports.figures import shape_study
 from reports.figures import six as figure_six
 from reports.figures import write as figures
 from reports.page import page
+from reports.paper import ablation as ablation_table
+from reports.paper import formats as paper_formats
+from reports.paper import table_one as paper_table
+from reports.paper import table_two
 
 TABLE_1 = "table1"
 """Of the files."""

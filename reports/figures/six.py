@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from hifibench.errors import HifibenchError
 from reports import notes
-from reports.comparable import ESTIMATORS
 from reports.figures import shape_study
 from reports.figures.looks import by_title
 from reports.glossary import base
+from reports.paper.comparable import ESTIMATORS
 from reports.records import Metric, Run
 
 if TYPE_CHECKING:

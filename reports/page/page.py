@@ -19,8 +19,8 @@ from reports.html import template
 from reports.page import assets as page_assets
 from reports.page import pairs as page_pairs
 from reports.page.pairs import Explored
-from reports.paper_formats import ELSEWHERE
-from reports.paper_table import PaperTable
+from reports.paper.formats import ELSEWHERE
+from reports.paper.table_one import PaperTable
 from reports.parts import Parted
 from reports.records import Example, Metric, Run
 from reports.tables import Cell, Column, Row, Table

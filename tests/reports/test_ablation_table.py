@@ -15,8 +15,10 @@ from paper_run import MakeRun
 from rich.console import Console
 
 from metrics.statistics import paired_difference
-from reports import ablation_formats, ablation_table, read
-from reports.ablation_table import AblationCell, AblationTable
+from reports import read
+from reports.paper import ablation as ablation_table
+from reports.paper import ablation_formats
+from reports.paper.ablation import AblationCell, AblationTable
 from reports.tables import MISSING
 
 POSE = "pose[mediapipe]"

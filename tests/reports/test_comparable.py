@@ -7,8 +7,9 @@ import paper_run
 import pytest
 from paper_run import EMBEDDED, PAPER, MakeRun
 
-from reports import comparable, published, read
-from reports.comparable import CARE, OTHER
+from reports import read
+from reports.paper import comparable, published
+from reports.paper.comparable import CARE, OTHER
 from reports.records import Run
 
 

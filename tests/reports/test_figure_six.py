@@ -13,9 +13,10 @@ from paper_run import MakeRun
 from rich.console import Console
 from test_report_page import Outline
 
-from reports import paper_table, read, tables, terminal, write
+from reports import read, tables, terminal, write
 from reports.figures import six as figure_six
 from reports.page import page
+from reports.paper import table_one as paper_table
 
 METHODS = ("target-copy", "faceshifter-ffpp", "hififace")
 EMBEDDED = ("shape[3ddfa]", "shape[mediapipe]")

@@ -16,18 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paper_run import MakeRun
 
-from reports import (
-    ablation_table,
-    formats,
-    leaderboard,
-    leaderboard_formats,
-    paper_formats,
-    paper_table,
-    read,
-    table_two,
-    tables,
-)
+from reports import formats, read, tables
 from reports.latex_letters import latex_escape, latex_running
+from reports.leaderboard import formats as leaderboard_formats
+from reports.leaderboard import leaderboard
+from reports.paper import ablation as ablation_table
+from reports.paper import formats as paper_formats
+from reports.paper import table_one as paper_table
+from reports.paper import table_two
 
 TEN = ("target-copy", "re-encode", "source-paste", "hififace", "hififace-n3d", "hififace-bare", "hififace-blend",
        "hififace-concat", "faceswap", "simswap", "faceshifter", "ghost", "a method with a long name")  # fmt: skip

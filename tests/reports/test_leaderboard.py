@@ -16,9 +16,10 @@ from rich.console import Console
 
 from hifibench.commands_leaderboard import leaderboard
 from hifibench.errors import MissingError, UsageError
-from reports import leaderboard_formats, read
-from reports.leaderboard import build
-from reports.leaderboard_records import Block, Leaderboard, Placed
+from reports import read
+from reports.leaderboard import formats as leaderboard_formats
+from reports.leaderboard.leaderboard import build
+from reports.leaderboard.records import Block, Leaderboard, Placed
 
 METHODS = ("target-copy", "source-paste", "faceswap", "hififace")
 POSE = "pose[mediapipe]"

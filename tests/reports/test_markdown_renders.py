@@ -15,18 +15,14 @@ from hypothesis import strategies as st
 from paper_run import MakeRun
 from table_runs import HOSTILE, tables_of
 
-from reports import (
-    ablation_table,
-    formats,
-    leaderboard,
-    leaderboard_formats,
-    paper_formats,
-    paper_table,
-    read,
-    table_two,
-    tables,
-)
+from reports import formats, read, tables
 from reports.formats import markdown_escape
+from reports.leaderboard import formats as leaderboard_formats
+from reports.leaderboard import leaderboard
+from reports.paper import ablation as ablation_table
+from reports.paper import formats as paper_formats
+from reports.paper import table_one as paper_table
+from reports.paper import table_two
 from reports.records import Run
 
 

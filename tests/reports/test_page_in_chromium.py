@@ -17,10 +17,11 @@ import pytest
 from explored_run import FAILED, PAIRS
 from PIL import Image
 
-from reports import paper_table, read, tables
+from reports import read, tables
 from reports.page import page, pictures
 from reports.page import pairs as page_pairs
-from reports.paper_formats import ELSEWHERE
+from reports.paper import table_one as paper_table
+from reports.paper.formats import ELSEWHERE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

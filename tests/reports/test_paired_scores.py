@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.leaderboard_ranks import standings
+from reports.leaderboard.ranks import standings
 from reports.paired_scores import PairScores, shifts
 from reports.records import Metric, Result
 

@@ -11,8 +11,10 @@ import pytest
 from paper_run import EMBEDDED, MakeRun
 from test_report_formats import cells_of
 
-from reports import formats, paper_formats, paper_table, read, tables
-from reports.paper_table import PaperTable
+from reports import formats, read, tables
+from reports.paper import formats as paper_formats
+from reports.paper import table_one as paper_table
+from reports.paper.table_one import PaperTable
 
 
 def build(make_run: MakeRun, content: dict[str, Any] | None = None) -> PaperTable:

@@ -8,8 +8,10 @@ import paper_run
 import pytest
 from paper_run import EMBEDDED, PAPER, MakeRun
 
-from reports import paper_table, published, read, tables
-from reports.paper_table import Line, PaperTable
+from reports import read, tables
+from reports.paper import published
+from reports.paper import table_one as paper_table
+from reports.paper.table_one import Line, PaperTable
 from reports.tables import MISSING
 
 WHY = "people.pth is missing. Get it from its authors."

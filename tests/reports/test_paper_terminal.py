@@ -8,7 +8,9 @@ import pytest
 from paper_run import EMBEDDED, MakeRun
 from rich.console import Console
 
-from reports import paper_table, paper_terminal, read, terminal
+from reports import read, terminal
+from reports.paper import table_one as paper_table
+from reports.paper import terminal as paper_terminal
 
 
 def shown(folder: Path, width: int, whole: bool = False) -> str:

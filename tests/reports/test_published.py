@@ -7,7 +7,7 @@ import pytest
 
 from hifibench import registry
 from hifibench.errors import UsageError
-from reports import published
+from reports.paper import published
 
 HEADING = ",".join(published.FIELDS)
 ROW = 'FF++ own paper,HifiFace-256,id_retrieval,98.48,%,"a page, of it"'

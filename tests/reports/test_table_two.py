@@ -10,8 +10,9 @@ import pytest
 import table_runs
 from paper_run import MakeRun
 
-from reports import published, read, table_two
-from reports.paper_records import PaperTable
+from reports import read
+from reports.paper import published, table_two
+from reports.paper.records import PaperTable
 from reports.tables import MISSING
 
 METHODS = ("target-copy", "source-paste", "hififace", "simswap-224", "faceswap-ffpp", "lab-paste")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from reports import published
 from reports.glossary import base, words
 from reports.notes import Note
-from reports.published import Figure
+from reports.paper import published
+from reports.paper.published import Figure
 from reports.records import Metric, Run
 
 ESTIMATORS: Mapping[str, str] = MappingProxyType(

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reports import notes, paper_formats
+from reports import notes
 from reports.glossary import base, words
 from reports.notes import Note
-from reports.paper_records import Line, PaperCell, PaperTable, arranged, measured, signs
+from reports.paper import formats as paper_formats
+from reports.paper.records import Line, PaperCell, PaperTable, arranged, measured, signs
 from reports.records import Metric, Run
 from reports.tables import Column
 

@@ -11,15 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from reports import comparable, notes, published
-from reports.comparable import ESTIMATORS
+from reports import notes
 from reports.glossary import base, words
 from reports.notes import Note
-from reports.paper_records import Line as Line
-from reports.paper_records import PaperCell as PaperCell
-from reports.paper_records import PaperTable as PaperTable
-from reports.paper_records import arranged, measured, signs
-from reports.published import Figure
+from reports.paper import comparable, published
+from reports.paper.comparable import ESTIMATORS
+from reports.paper.published import Figure
+from reports.paper.records import Line as Line
+from reports.paper.records import PaperCell as PaperCell
+from reports.paper.records import PaperTable as PaperTable
+from reports.paper.records import arranged, measured, signs
 from reports.records import Method, Metric, Run
 from reports.tables import Column, finite, number, quantity
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reports import notes, published
+from reports import notes
 from reports.notes import Note
-from reports.published import Named, Source
+from reports.paper import published
+from reports.paper.published import Named, Source
 from reports.records import Metric, Result, Run
 from reports.tables import MISSING, PARTIAL, POOR, REFUSED, Column, counts, finite, number
 
@@ -24,7 +25,7 @@ class PaperCell:
         text: as printed, or `MISSING`.
         under: what stands below it: the interval, pairs that were not scored, frozen parameters.
         leader: whether it beats every other method; printed bold.
-        mark: of a published figure, as `reports.comparable.mark` gives it.
+        mark: of a published figure, as `reports.paper.comparable.mark` gives it.
         value: the number itself; ``None`` where missing.
         low: lower end of the 95 % interval.
         high: upper end of it.

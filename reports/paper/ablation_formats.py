@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reports import notes
-from reports.ablation_table import AblationCell, AblationRow, AblationTable
 from reports.formats import (
     csv_text,
     json_text,
@@ -20,6 +19,7 @@ from reports.formats import (
 from reports.grids import GAP, empty, fit, header
 from reports.latex import PREAMBLE, Block, Lines, TexRow, Words, latex_floats, latex_notes
 from reports.notes import Note
+from reports.paper.ablation import AblationCell, AblationRow, AblationTable
 from reports.tables import Column
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reports.glossary import KEY_METRICS, base
-from reports.leaderboard_ranks import Basis, Standing
+from reports.leaderboard.ranks import Basis, Standing
 from reports.notes import Note
 from reports.tables import Cell, Column
 

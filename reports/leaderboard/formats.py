@@ -20,7 +20,7 @@ from reports.formats import (
 from reports.grids import GAP, empty, fit, header
 from reports.latex import PREAMBLE, TexRow, Words, latex_floats, latex_notes
 from reports.latex import Block as TexBlock
-from reports.leaderboard_records import BY_INTERVAL, TITLE, Block, Entry, Leaderboard, Placed
+from reports.leaderboard.records import BY_INTERVAL, TITLE, Block, Entry, Leaderboard, Placed
 from reports.tables import Column
 
 if TYPE_CHECKING:

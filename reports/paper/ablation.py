@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hifibench.errors import HifibenchError
-from reports import notes, published, tables
+from reports import notes, tables
 from reports.glossary import base
 from reports.notes import Note
 from reports.paired_scores import FEW_VIDEOS, FEWEST_MOVED, UNKNOWN, PairScores, Shift, pairwise, shifts
+from reports.paper import published
 from reports.records import Metric, Run
 from reports.tables import MISSING, PARTIAL, REFUSED, Cell, Column, number
 
@@ -121,7 +122,7 @@ def build(run: Run) -> AblationTable | None:
 
 def files(run: Run) -> dict[str, str]:
     """File name -> content of the table in all formats; none for a run that it does not fit."""
-    from reports import ablation_formats
+    from reports.paper import ablation_formats
 
     table = build(run)
     return {} if table is None else ablation_formats.files(table, NAME)

@@ -9,8 +9,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from reports.grids import GAP, empty, fit, header
-from reports.paper_formats import ELSEWHERE
-from reports.paper_records import Line, PaperCell, PaperTable
+from reports.paper.formats import ELSEWHERE
+from reports.paper.records import Line, PaperCell, PaperTable
 from reports.tables import Column
 
 

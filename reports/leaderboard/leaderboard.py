@@ -13,8 +13,8 @@ from hifibench.errors import HifibenchError, UsageError
 from metrics.trained_detector import NAME as TRAINED_ON_OTHERS
 from reports import notes
 from reports.glossary import words
-from reports.leaderboard_ranks import standings
-from reports.leaderboard_records import BY_INTERVAL, Block, Entry, Leaderboard, Placed
+from reports.leaderboard.ranks import standings
+from reports.leaderboard.records import BY_INTERVAL, Block, Entry, Leaderboard, Placed
 from reports.notes import Note
 from reports.paired_scores import PairScores, pairwise
 from reports.records import Method, Metric, Result, Run

@@ -30,7 +30,7 @@ BLOCKS: Mapping[str, bool] = MappingProxyType(
 """Block -> whether its figures were measured on images of FaceForensics++."""
 
 PAPER_SOURCE = "Papers with Code page of arXiv 2106.09965"
-"""The source of HifiFace's own figures, whose protocol `reports.paper_table` follows."""
+"""The source of HifiFace's own figures, whose protocol `reports.paper.table_one` follows."""
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reports import notes, published
-from reports.comparable import ESTIMATORS
+from reports import notes
 from reports.formats import csv_text, json_text, latex_heading, markdown_escape, markdown_heading, markdown_row
 from reports.latex import PREAMBLE, Block, TexRow, Words, latex_floats, latex_notes
-from reports.paper_records import Line, PaperCell, PaperTable
+from reports.paper import published
+from reports.paper.comparable import ESTIMATORS
+from reports.paper.records import Line, PaperCell, PaperTable
 
 ELSEWHERE = "Published only"
 """Stands above the figures of methods that the run does not have."""
