@@ -67,7 +67,7 @@ def latex(table: Table) -> str:
         lines += _tex_lead(table, lead, usual, () if index else signs)
     for section in table.sections:
         rows = [
-            TexRow(_tex_label(column), tuple(_tex_cell(table.cell(row, column), usual) for row in table.rows))
+            TexRow(_tex_label(column), tuple(tex_cell(table.cell(row, column), usual) for row in table.rows))
             for column in section.columns
         ]
         lines += latex_floats(f"{table.caption}: {section.title}", "Measured", _tex_methods(table.rows), rows)
@@ -87,7 +87,7 @@ def _tex_lead(table: Table, lead: Lead, usual: int | None, below: Sequence[Note]
     rows = [
         TexRow(
             [_tex_name(row)],
-            tuple(_tex_cell(table.cell(row, column), usual) for column in columns),
+            tuple(tex_cell(table.cell(row, column), usual) for column in columns),
             rule=not row.reference and index > 0 and table.rows[index - 1].reference,
         )
         for index, row in enumerate(table.rows)
@@ -211,17 +211,18 @@ def latex_heading(column: Column) -> Lines:
     return [*map(Words, lines), *(Words(word, small=True) for word in column.words)]
 
 
-def latex_cell(text: str, interval: str, said: str, leader: bool) -> Lines:
-    """A number, and below it in small letters its interval and how many pairs it is of; what is empty takes no line."""
-    return [
-        Words(text, "bold" if leader else ""),
-        *(Words(line, small=True) for line in (interval, said) if line),
-    ]
+def tex_cell(cell: Cell, usual: int | None) -> Lines:
+    """A number, and below it in small letters its interval and how many pairs it is of; what is empty takes no line.
 
-
-def _tex_cell(cell: Cell, usual: int | None) -> Lines:
+    Args:
+        cell: the number.
+        usual: the number of pairs that need not be said where none failed.
+    """
     said = cell.counts if cell.n_failed or cell.n != usual else ""
-    return latex_cell(cell.text, cell.interval, said, cell.leader)
+    return [
+        Words(cell.text, "bold" if cell.leader else ""),
+        *(Words(line, small=True) for line in (cell.interval, said) if line),
+    ]
 
 
 def _tex_label(column: Column) -> Lines:

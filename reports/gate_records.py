@@ -82,8 +82,13 @@ class Gate:
 
     @property
     def ok(self) -> bool:
-        """Whether no number has moved, and any could be held against its golden."""
-        return not self.failed and bool(self.by(Verdict.HELD))
+        """Whether no number has moved, and any metric could be held against its golden."""
+        return not self.failed and self._tells
+
+    @property
+    def _tells(self) -> bool:
+        """Whether there is a metric whose number could have moved: costs, and what never was a number, tell nothing."""
+        return any(line.golden is not None and line.metric not in COSTS for line in self.by(Verdict.HELD))
 
     @property
     def verdict(self) -> str:
@@ -91,4 +96,4 @@ class Gate:
         held, failed = len(self.by(Verdict.HELD)), len(self.failed)
         if failed:
             return f"{failed} of {failed + held} numbers are not as the golden has them"
-        return f"{held} numbers within tolerance" if held else "no number could be held against its golden"
+        return f"{held} numbers within tolerance" if self._tells else "no metric could be held against its golden"

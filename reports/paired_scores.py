@@ -1,28 +1,28 @@
-"""The scores of single pairs of a run, and the paired difference of two rows over the pairs that both have."""
+"""The scores of single pairs of a run, and the paired difference of two rows over the pairs that both have.
+
+Numbers and verdicts are those of ``hifibench compare``: `reports.comparison.numbers`, `reports.comparison.verdict`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hifibench.errors import MissingError
-from reports import read
-from reports.records import Run
-
-Direction = Literal["up", "down"]
-Verdict = Literal["better", "worse", "no difference told", ""]
-"""Whether a row differs from another one; empty where no interval can be given."""
+from hifibench.errors import UsageError
+from reports.comparison.numbers import paired
+from reports.comparison.pairs import contradicts, pairs_of, values
+from reports.comparison.records import Verdict
+from reports.comparison.verdict import told
+from reports.records import Metric, Run
 
 FEW_VIDEOS = 20
 """From fewer videos percentile intervals are clearly too narrow (docs/statistics.md)."""
-
-FEWEST_MOVED = 6
-"""In fewer videos that differ no difference is told: if all of five differ one way, chance does so in 1 of 16 cases."""
 
 
 class Shift(NamedTuple):
@@ -33,14 +33,14 @@ class Shift(NamedTuple):
         low: lower end of its 95 % interval, clusters drawn by video.
         high: upper end of it.
         n: pairs that both scored.
-        verdict: whether higher, where the interval excludes 0, is better.
+        verdict: `Verdict.BETTER`, ``WORSE`` or ``UNTOLD``; empty where no interval can be given.
     """
 
     value: float | None = None
     low: float | None = None
     high: float | None = None
     n: int | None = None
-    verdict: Verdict = ""
+    verdict: Verdict | Literal[""] = ""
 
 
 UNKNOWN = Shift()
@@ -51,9 +51,10 @@ class PairScores:
     """The scores of a run pair by pair.
 
     Attributes:
-        pairs: their names, sorted.
+        pairs: their names, in the order of the manifest, which is one for all runs of it.
         videos: of their targets, in the same order.
-        values: (method, metric) -> ``(n,)`` float64, NaN where a pair was not scored or had nothing to score.
+        values: (method, metric) -> ``(n,)`` float64; NaN where a pair was not scored, infinite where there was nothing
+            to score.
     """
 
     pairs: tuple[str, ...]
@@ -66,58 +67,53 @@ def pairwise(run: Run) -> PairScores:
 
     Raises:
         MissingError: it is gone, or the manifest is, which tells the videos of the pairs.
-        UsageError: it is damaged.
+        UsageError: it is damaged, or of other pairs, methods or metrics than the run, or contradicts its numbers.
     """
-    rows = read.scores(run.folder)
-    pairs = tuple(sorted(run.videos))
-    if not pairs:
-        raise MissingError(f"{run.folder / 'manifest.json'} is gone: it tells which pairs share a video.")
-    found = {}
-    for (method, metric), part in rows.groupby(["method", "metric"], sort=False):
-        column = part.drop_duplicates("pair").set_index("pair")["value"].reindex(list(pairs)).to_numpy(np.float64)
-        found[str(method), str(metric)] = np.where(np.isfinite(column), column, np.nan)
-    return PairScores(pairs, np.array([run.videos[pair] for pair in pairs], np.str_), found)
+    pairs, videos = pairs_of(run)
+    methods, metrics = ([one.name for one in of] for of in (run.results.methods, run.results.metrics))
+    table = values(run, methods, metrics, pairs)
+    columns = dict(zip(product(methods, metrics), table.T, strict=True))
+    scores = {(score.method, score.metric): score for score in run.results.scores}
+    for method, metric in product(methods, run.results.metrics):
+        if contradicts(columns[method, metric.name], metric, scores.get((method, metric.name)), run.schema):
+            raise UsageError(
+                f"{run.folder / 'scores.parquet'} contradicts results.json: the number of {method!r} on "
+                f"{metric.name!r} is not the mean of its pairs. Delete both and run the same suite again, which writes "
+                "them anew."
+            )
+    return PairScores(tuple(map(str, pairs)), videos, columns)
 
 
 def shifts(
     ones: Sequence[NDArray[np.float64]],
     others: Sequence[NDArray[np.float64]],
-    directions: Iterable[Direction],
+    metrics: Sequence[Metric],
     videos: NDArray[np.str_],
     seed: int,
-    draws: int = 1000,
+    draws: int,
 ) -> list[Shift]:
     """How much higher each row is than another one over the same pairs.
 
     Args:
-        ones: ``(n,)`` values of each row, NaN where a pair was not scored.
+        ones: ``(n,)`` values of each row, as in `PairScores`.
         others: ``(n,)`` values of what it is held against.
-        directions: which way is better in each.
+        metrics: what was measured in each.
         videos: ``(n,)`` of the pairs' targets.
         seed: of the bootstrap.
         draws: of the bootstrap.
     """
-    from metrics.statistics import cluster_bootstrap, mean
-
     if not ones:
         return []
-    table = np.stack([one - other for one, other in zip(ones, others, strict=True)], axis=1)
-    low, high = cluster_bootstrap(table, videos, seed=seed, draws=draws)
+    rate = np.array([metric.rate for metric in metrics], np.bool_)
+    found = paired(np.stack(others, axis=1), np.stack(ones, axis=1), videos, rate, seed, draws)
     made = []
-    for at, (column, direction) in enumerate(zip(table.T, directions, strict=True)):
-        difference, n = mean(column), int(np.isfinite(column).sum())
-        if not math.isfinite(difference):
+    for at, metric in enumerate(metrics):
+        difference, low, high = (float(column[at]) for column in (found.difference, found.low, found.high))
+        n = int(found.n_both[at])
+        if not n:
             made.append(Shift(n=n))
-        elif not (math.isfinite(low[at]) and math.isfinite(high[at])):
+        elif not (math.isfinite(low) and math.isfinite(high)):
             made.append(Shift(difference, n=n))
         else:
-            moved = len(np.unique(videos[np.isfinite(column) & (column != 0)]))
-            told = _verdict(float(low[at]), float(high[at]), moved, direction)
-            made.append(Shift(difference, float(low[at]), float(high[at]), n, told))
+            made.append(Shift(difference, low, high, n, told(low, high, float(found.exact[at]), metric)))
     return made
-
-
-def _verdict(low: float, high: float, moved: int, direction: Direction) -> Verdict:
-    if low <= 0 <= high or moved < FEWEST_MOVED:
-        return "no difference told"
-    return "better" if (low > 0) == (direction == "up") else "worse"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hifibench.errors import UsageError
+from reports.paired_scores import pairwise
 from reports.records import Metric, Result, Run
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _Key = tuple[str, str]
 """Method and metric."""
-_Values = Mapping[_Key, NDArray[np.float64]]
 
 
 class Change(NamedTuple):
@@ -122,7 +121,8 @@ def build(
         draws: of the bootstrap.
 
     Raises:
-        UsageError: a run is of other images, methods or metrics, or its single scores are gone.
+        UsageError: a run is of other images, methods or metrics, or its single scores are damaged.
+        MissingError: they are gone.
     """
     results = run.results
     for how, other in compressed.items():
@@ -168,7 +168,8 @@ def _changes(run: Run, other: Run, wholes: Collection[str], draws: int) -> dict[
     """(method, metric) -> change and its interval."""
     from metrics.statistics import cluster_bootstrap, mean
 
-    before, after, clusters = *map(_pairwise, (run, other)), _clusters(run)
+    scored = pairwise(run)
+    before, after, clusters = scored.values, pairwise(other).values, scored.videos
     values = {(s.method, s.metric): s.value for s in run.results.scores}
     later = {(s.method, s.metric): s.value for s in other.results.scores}
     keys = [key for key in values if key[1] not in wholes]
@@ -188,26 +189,6 @@ def _changes(run: Run, other: Run, wholes: Collection[str], draws: int) -> dict[
 
 def _known(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def _pairwise(run: Run) -> _Values:
-    """(method, metric) -> value of each pair, in the order of their names."""
-    import pandas as pd
-
-    path = run.folder / "scores.parquet"
-    try:
-        rows = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read ({error}). Run the suite again; it writes it anew.") from error
-    return {
-        (str(method), str(metric)): part.sort_values("pair")["value"].to_numpy(np.float64)
-        for (method, metric), part in rows.groupby(["method", "metric"], sort=False)
-    }
-
-
-def _clusters(run: Run) -> NDArray[np.str_]:
-    """Video of each pair, in the order of their names."""
-    return np.array([run.videos[pair] for pair in sorted(run.videos)], np.str_)
 
 
 def _ranking(through: str, values: list[tuple[float | None, float | None]]) -> Ranking:

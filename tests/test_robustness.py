@@ -146,6 +146,9 @@ def test_swaps_that_were_deleted_are_asked_for(copy: Path) -> None:
         robustness(copy, HOWS, "cpu", quiet=True)
 
 
+OLD = {"name": "edgeface", "summary": "", "paper": "", "licence": "", "limits": "", "card": "0" * 64}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "change", "error", "message"),
@@ -155,7 +158,7 @@ def test_swaps_that_were_deleted_are_asked_for(copy: Path) -> None:
         ("run.json", {"hifibench": "0.0.1"}, UsageError, "holds a run of hifibench 0.0.1"),
         ("run.json", {"seed": 5, "limit": 3}, UsageError, "images of the run .* have changed since"),
         ("run.json", {"suite": None}, UsageError, "does not say what was run"),
-        ("results.json", {"experts": [{"name": "edgeface", "card": "old"}]}, UsageError, "edgeface has changed since"),
+        ("results.json", {"experts": [OLD]}, UsageError, "edgeface has changed since"),
         ("results.json", {"methods": [], "scores": []}, UsageError, "results.json scores , run.json names target-copy"),
     ],
 )

@@ -10,21 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hifibench.errors import UsageError
-from metrics.statistics import holm, mean
+from metrics.statistics import holm
 from reports.comparison.differs import differs
 from reports.comparison.numbers import Numbers, paired, unpaired
-from reports.comparison.pairs import Brought, Values, together, values
+from reports.comparison.pairs import Brought, Values, contradicts, draws_of, is_mean, together, values
 from reports.comparison.records import MOST_MOVED, Compared, Comparison, MethodPair, PairMove, Side, Verdict
 from reports.comparison.verdict import Entry, incomparable, of_pairs, of_sets
 from reports.records import Metric, Result, Run
-
-AS_MEAN = 1e-6
-"""How near, in parts of it, a number must be to the mean of its pairs' values to be taken for that."""
-DRAWS = 1000
-"""Of the bootstrap, where a run does not say how many it made."""
 
 
 def build(
@@ -51,17 +45,18 @@ def build(
     all_a = values(a, [row.a for row in rows], names, brought.all_a)
     all_b = values(b, [row.b for row in rows], names, brought.all_b)
     tables = all_a[brought.rows_a], all_b[brought.rows_b]
-    seed, draws = a.results.seed, _draws(a)
+    seed, draws = a.results.seed, draws_of(a)
     if brought.pairing == "unpaired":
         numbers = unpaired(*tables, brought.videos_a, brought.videos_b, seed, draws)
     else:
         rate = np.array([metric.rate for _ in rows for metric in metrics], np.bool_)
         numbers = paired(*tables, brought.videos_a, rate, seed, draws)
     compared = []
-    for column, (one, other) in enumerate(_entries(a, b, rows, metrics)):
-        whole = not (_is_mean(all_a[:, column], one) and _is_mean(all_b[:, column], other))
-        method = rows[column // len(metrics)]
-        compared.append(_comparison(method, one, other, numbers, column, whole, brought, tables))
+    for column, sides in enumerate(_entries(a, b, rows, metrics)):
+        columns = all_a[:, column], all_b[:, column]
+        whole = not all(is_mean(of, side.metric, side.score) for of, side in zip(columns, sides, strict=True))
+        method, stray = rows[column // len(metrics)], _stray(sides, columns)
+        compared.append(_comparison(method, *sides, numbers, column, whole, stray, brought, tables))
     if not any(one.n_both or (one.n_both is None and one.n_a and one.n_b) for one in compared):
         raise UsageError(
             f"Nothing was scored in both {a.folder} and {b.folder}: every value of their common methods and metrics is "
@@ -106,12 +101,6 @@ def _metrics(a: Run, b: Run) -> tuple[Metric, ...]:
     return common
 
 
-def _draws(run: Run) -> int:
-    suite = run.provenance.get("suite")
-    draws = suite.get("draws") if isinstance(suite, Mapping) else None
-    return draws if isinstance(draws, int) and draws > 0 else DRAWS
-
-
 def _entries(a: Run, b: Run, rows: Sequence[MethodPair], metrics: Sequence[Metric]) -> Iterator[tuple[Entry, Entry]]:
     """Both sides of every comparison, in the order of the columns."""
     first, second = ({(score.method, score.metric): score for score in run.results.scores} for run in (a, b))
@@ -126,11 +115,15 @@ def _entries(a: Run, b: Run, rows: Sequence[MethodPair], metrics: Sequence[Metri
             yield entry(a, first, row.a, metric), entry(b, second, row.b, theirs[metric.name])
 
 
-def _is_mean(column: NDArray[np.float64], entry: Entry) -> bool:
-    """Whether a number is the mean of what the pairs say, so that its difference can be drawn pair by pair."""
-    if entry.score.value is None or not np.isfinite(column).any():
-        return not entry.metric.whole
-    return math.isclose(mean(column), entry.score.value, rel_tol=AS_MEAN, abs_tol=AS_MEAN)
+def _stray(sides: Sequence[Entry], columns: Sequence[Values]) -> str:
+    """Why the values of the pairs cannot be those that a number was made of; empty where they can."""
+    runs = [
+        name
+        for name, side, column in zip("AB", sides, columns, strict=True)
+        if contradicts(column, side.metric, side.score, side.run.schema)
+    ]
+    told = " and ".join(f"results.json and scores.parquet of {name}" for name in runs)
+    return f"{told} contradict each other: the number is not the mean of its pairs" if runs else ""
 
 
 def _comparison(
@@ -140,6 +133,7 @@ def _comparison(
     numbers: Numbers,
     column: int,
     whole: bool,
+    stray: str,
     brought: Brought,
     tables: tuple[Values, Values],
 ) -> Comparison:
@@ -157,16 +151,14 @@ def _comparison(
         newly_scored=int(numbers.won[column]) if paired else None,
         of_set=whole,
     )
-    if why := incomparable(one, other):
+    if why := incomparable(one, other) or stray:
         return replace(made, verdict=Verdict.INCOMPARABLE, reason=why)
     if made.n_both == 0 and not whole:
         return replace(made, verdict=Verdict.INCOMPARABLE, reason="no pair was scored both times")
     if paired:
         made = _with_pairs(made, one.metric, numbers.apart[:, column], brought, [table[:, column] for table in tables])
     if whole:
-        return of_sets(
-            made, one, other, same=paired and not made.moved and not (made.newly_failed or made.newly_scored)
-        )
+        return of_sets(made, one, other)
     made = replace(
         made,
         difference=_known(numbers.difference[column]),
@@ -233,9 +225,12 @@ def _cautions(a: Run, b: Run, brought: Brought) -> Iterator[str]:
             "The galleries of the runs differ: numbers that search them or hold swaps against their frames (ID "
             "retrieval, forgery detection, FID, KID) depend on them."
         )
-    for name, run in zip("AB", (a, b), strict=True):
-        if str(run.provenance.get("commit", "")).endswith("+"):
-            yield f"The working tree of {name} differed from its commit, so that the commit does not tell the code."
+    changed = [name for name, run in zip("AB", (a, b), strict=True) if str(run.provenance.get("commit")).endswith("+")]
+    if changed:
+        yield (
+            f"{' and '.join(changed)} {'was' if len(changed) == 1 else 'were'} made by a working tree with changes of "
+            "its own, so that the commit does not tell the code."
+        )
 
 
 def _left_out(a: Run, b: Run, rows: Sequence[MethodPair]) -> Iterator[str]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from reports.comparison.records import LEVEL, Compared, Comparison, Differs, MethodPair, Side, Verdict, count
 from reports.formats import markdown_escape, markdown_row
-from reports.glossary import words
+from reports.printed import column
 from reports.records import Metric
-from reports.tables import MISSING, Column, number
+from reports.tables import MISSING, number
 
 SCHEMA = 1
 """Version of ``compare.json``."""
@@ -58,14 +58,8 @@ def _comparison(one: Comparison) -> dict[str, Any]:
 
 def heading(metric: Metric) -> str:
     """``Pose error (deg) ↓ mediapipe``."""
-    column = column_of(metric)
-    return " ".join([column.heading, ", ".join(column.words)]).strip()
-
-
-def column_of(metric: Metric) -> Column:
-    """What a metric's numbers mean, as a column of a table."""
-    poor = metric.calibration is not None and metric.calibration.poor
-    return Column(metric.name, metric.title, metric.unit, words(metric.name), metric.direction, poor=poor)
+    made = column(metric)
+    return " ".join([made.heading, ", ".join(made.words)]).strip()
 
 
 def signed(value: float | None, decimals: int) -> str:
@@ -148,13 +142,34 @@ def card(method: MethodPair) -> str:
     return "same card" if method.same_card else "card changed"
 
 
-def incomparable(comparisons: Sequence[Comparison]) -> dict[str, list[str]]:
-    """Reason -> metrics that are not comparable for it."""
+def incomparable(made: Compared) -> dict[str, list[str]]:
+    """Reason -> what is not comparable for it: ``simswap: all 25 metrics``, ``hififace: pose[3ddfa], shape[3ddfa]``.
+
+    Methods that lack the same metrics for the same reason stand together.
+    """
     found: dict[str, list[str]] = {}
+    for reason, of in _lacking(made.comparisons).items():
+        alike: dict[str, list[str]] = {}
+        for label, metrics in of.items():
+            alike.setdefault(_all(made, metrics), []).append(label)
+        for metrics_said, labels in alike.items():
+            who = "all methods" if len(labels) == len(made.methods) > 1 else ", ".join(labels)
+            found.setdefault(reason, []).append(f"{who}: {metrics_said}")
+    return found
+
+
+def _lacking(comparisons: Sequence[Comparison]) -> dict[str, dict[str, list[str]]]:
+    """Reason -> method -> metrics that are not comparable for it."""
+    found: dict[str, dict[str, list[str]]] = {}
     for one in comparisons:
         if one.verdict is Verdict.INCOMPARABLE:
-            found.setdefault(one.reason, []).append(one.metric)
+            found.setdefault(one.reason, {}).setdefault(one.method.label, []).append(one.metric)
     return found
+
+
+def _all(made: Compared, metrics: Sequence[str]) -> str:
+    """Metrics by name, or that it is all of them."""
+    return ", ".join(metrics) if len(metrics) < max(len(made.metrics), 2) else f"all {len(metrics)} metrics"
 
 
 def short(one: Differs) -> tuple[str, str]:
@@ -191,7 +206,7 @@ def notes(made: Compared) -> Iterator[str]:
             "Numbers of a set are no means over pairs (AP, EER, FID, KID): a difference is told only where the "
             "intervals of the two runs do not meet, which takes a large one."
         )
-    if any(column_of(metric).poor for metric in made.metrics):
+    if any(column(metric).poor for metric in made.metrics):
         yield "§: does not follow what it is to measure, where the truth is known."
 
 
@@ -238,13 +253,14 @@ def _method(made: Compared, comparisons: Sequence[Comparison]) -> Iterator[str]:
             [markdown_escape(heading(metric)), *values, signed(one.difference, metric.decimals),
              interval(one, metric.decimals), pairs, bold, markdown_escape(why)]
         )  # fmt: skip
-    same = [markdown_escape(one.metric) for one in comparisons if one.verdict is Verdict.UNCHANGED]
+    same = [one.metric for one in comparisons if one.verdict is Verdict.UNCHANGED]
     if same:
         yield ""
-        yield f"Unchanged: {'; '.join(same)}."
-    for reason, metrics in incomparable(comparisons).items():
-        yield ""
-        yield f"Not comparable: {markdown_escape(reason)} ({'; '.join(map(markdown_escape, metrics))})."
+        yield f"Unchanged: {markdown_escape(_all(made, same))}."
+    for reason, of in _lacking(comparisons).items():
+        for metrics in of.values():
+            yield ""
+            yield f"Not comparable: {markdown_escape(reason)} ({markdown_escape(_all(made, metrics))})."
 
 
 def _moved(one: Comparison, metric: Metric) -> Iterator[str]:

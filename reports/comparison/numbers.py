@@ -8,7 +8,7 @@ there are videos. Where few videos moved at all, the exact sign test bounds it f
 
 from __future__ import annotations
 
-from math import exp, lgamma, log
+from math import ceil, exp, lgamma, log, log2
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +23,8 @@ Counts = NDArray[np.intp]
 
 EQUAL = 1e-9
 """Values that are nearer to each other, in parts of the larger one, are the same: results keep nine digits."""
+FEWEST_MOVED = 1 + ceil(log2(1 / (1 - LEVEL)))
+"""Videos that must differ before a difference is told: if all of five go one way, chance does that in 1 of 16 cases."""
 SUCCESS = 100.0
 """What a pair counts in a rate if it succeeds; 0 if not."""
 

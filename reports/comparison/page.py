@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reports import printed
 from reports.comparison import formats as said
 from reports.comparison import pictures
 from reports.comparison.pictures import Album
@@ -102,7 +103,7 @@ def render(made: Compared, found: Album) -> str:
 
 
 def _line(one: Comparison, metric: Metric, scales: dict[str, float]) -> Line:
-    column = said.column_of(metric)
+    column = printed.column(metric)
     return Line(
         one,
         column.heading,

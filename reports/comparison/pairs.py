@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,23 @@ from numpy.typing import NDArray
 
 from hifibench.errors import MissingError, UsageError
 from hifibench.records import Manifest
+from metrics.statistics import mean
 from reports import read
 from reports.comparison.records import Pairing
-from reports.records import Run
+from reports.records import Metric, Result, Run
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Values = NDArray[np.float64]
 Names = NDArray[np.str_]
+
+AS_MEAN = 1e-6
+"""How near, in parts of it, a number must be to the mean of its pairs' values to be taken for that."""
+SAYS_WHOLE = 3
+"""The schema from which on ``results.json`` says which numbers belong to a set."""
+DRAWS = 1000
+"""Of the bootstrap, where a run does not say how many it made."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +73,7 @@ def together(a: Run, b: Run, other_manifest: bool = False) -> Brought:
     """
     hashes = [run.results.manifest for run in (a, b)]
     if hashes[0] == hashes[1]:
-        pairs, videos = _pairs(a if a.videos else b)
+        pairs, videos = pairs_of(a if a.videos else b)
         rows = np.arange(len(pairs))
         return Brought("same manifest", pairs, pairs, rows, rows, videos, videos)
     if not other_manifest:
@@ -73,7 +82,7 @@ def together(a: Run, b: Run, other_manifest: bool = False) -> Brought:
             f"{b.folder} {hashes[1]}. Run the same suite with the same --seed and --limit, or add --other-manifest: "
             "then the pairs that are in both are compared, and where there are none the means."
         )
-    (pairs_a, videos_a), (pairs_b, videos_b) = _pairs(a), _pairs(b)
+    (pairs_a, videos_a), (pairs_b, videos_b) = pairs_of(a), pairs_of(b)
     manifests = _manifest(a), _manifest(b)
     first, second = map(_keys, manifests)
     same = _galleries(manifests[0]) == _galleries(manifests[1])
@@ -127,6 +136,40 @@ def values(run: Run, methods: Sequence[str], metrics: Sequence[str], pairs: Name
     return table.reshape(shape)[:, [unique.index(name) for name in methods]].reshape(len(pairs), -1)
 
 
+def is_mean(column: Values, metric: Metric, score: Result | None) -> bool:
+    """Whether a number is the mean of what the pairs say, so that its difference can be drawn pair by pair.
+
+    An AUC belongs to the set, and is the mean of what each swap contributes; an AP is not.
+
+    Args:
+        column: ``(n,)`` values of all pairs of the run.
+        metric: what was measured.
+        score: the number; ``None`` where there is none.
+    """
+    if score is None or score.value is None or not np.isfinite(column).any():
+        return not metric.whole
+    return math.isclose(mean(column), score.value, rel_tol=AS_MEAN, abs_tol=AS_MEAN)
+
+
+def contradicts(column: Values, metric: Metric, score: Result | None, schema: int) -> bool:
+    """Whether the values of the pairs cannot be those of a number: it belongs to no set, and is not their mean.
+
+    Args:
+        column: as in `is_mean`; so are ``metric`` and ``score``.
+        metric: what was measured.
+        score: the number.
+        schema: of the run; an older one does not say which of a plugin's numbers belong to a set.
+    """
+    return schema >= SAYS_WHOLE and not metric.whole and not is_mean(column, metric, score)
+
+
+def draws_of(run: Run) -> int:
+    """Bootstrap samples that a run made."""
+    suite = run.provenance.get("suite")
+    draws = suite.get("draws") if isinstance(suite, Mapping) else None
+    return draws if isinstance(draws, int) and draws > 0 else DRAWS
+
+
 def _places(column: pd.Series[Any], wanted: Sequence[str] | Names) -> NDArray[np.intp]:
     """Where the name of each row stands among the wanted ones, -1 for others."""
     place = {str(name): index for index, name in enumerate(wanted)}
@@ -135,8 +178,12 @@ def _places(column: pd.Series[Any], wanted: Sequence[str] | Names) -> NDArray[np
     return np.asarray(of_category[column.cat.codes.to_numpy()], np.intp)
 
 
-def _pairs(run: Run) -> tuple[Names, Names]:
-    """Names and videos of a run's pairs."""
+def pairs_of(run: Run) -> tuple[Names, Names]:
+    """Names and target videos of a run's pairs, ``(n,)`` each.
+
+    Raises:
+        MissingError: the manifest is gone.
+    """
     if not run.videos:
         raise MissingError(
             f"{run.folder / 'manifest.json'} is gone: it tells which pairs share a video. Run the same suite again; it "
@@ -146,7 +193,7 @@ def _pairs(run: Run) -> tuple[Names, Names]:
 
 
 def _manifest(run: Run) -> Manifest:
-    _pairs(run)
+    pairs_of(run)
     return Manifest.from_json((run.folder / "manifest.json").read_text(encoding="utf-8"))
 
 

@@ -150,6 +150,11 @@ class Comparison:
     lost: tuple[str, ...] = ()
 
     @property
+    def same_pairs(self) -> bool:
+        """Whether both runs scored the same pairs; not where they are not paired."""
+        return self.n_a == self.n_b == self.n_both
+
+    @property
     def survives(self) -> bool:
         """Whether the difference is told after Holm's correction, too."""
         return self.verdict.told and self.p_holm is not None and self.p_holm <= 1 - LEVEL

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from reports import printed
 from reports.comparison import formats as said
 from reports.comparison.records import Compared, Comparison, Verdict, count
 from reports.grids import empty
@@ -90,7 +91,7 @@ def _grid(made: Compared, moved: Sequence[Comparison]) -> Grid:
 def _label(one: Comparison, metric: Metric) -> Text:
     from rich.text import Text
 
-    column = said.column_of(metric)
+    column = printed.column(metric)
     text = Text(printable(column.heading))
     for part in (", ".join(column.words), said.lost_and_won(one)):
         for line in wrap(printable(part), _LABEL - len(_INDENT)):
@@ -99,14 +100,14 @@ def _label(one: Comparison, metric: Metric) -> Text:
 
 
 def _incomparable(made: Compared, console: Console) -> None:
-    """Why numbers are not comparable, each reason once with how many numbers it is of."""
+    """Why numbers are not comparable, each reason once, and which they are."""
     from rich.text import Text
 
-    found = said.incomparable(made.comparisons)
+    found = said.incomparable(made)
     if found:
         console.print()
         console.print(Text("Not comparable", style="bold"))
-    for reason, metrics in found.items():
-        names = list(dict.fromkeys(metrics))
-        line = f"{reason}: {', '.join(names)}"
-        console.print(Text(_INDENT + printable(line)))
+    for reason, of in found.items():
+        for depth, text in ((1, reason), *((2, who) for who in of)):
+            for line in wrap(printable(text), console.width - depth * len(_INDENT)):
+                console.print(Text(depth * _INDENT + line))

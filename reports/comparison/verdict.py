@@ -25,13 +25,13 @@ def incomparable(a: Entry, b: Entry) -> str:
     if (a.metric.unit, a.metric.direction) != (b.metric.unit, b.metric.direction):
         told = [f"{one.metric.unit or 'pure numbers'}, better {one.metric.direction}" for one in (a, b)]
         return f"the metric is not the same: {told[0]} in A; {told[1]} in B"
-    first, second = _judges(a), _judges(b)
+    first, second = judges(a.run, a.metric), judges(b.run, b.metric)
     if changed := [name for name in dict.fromkeys([*first, *second]) if first.get(name) != second.get(name)]:
         return "; ".join(
             f"the expert {name} is not the same: {_card(first.get(name))} in A, {_card(second.get(name))} in B"
             for name in changed
         )
-    if TRAINED_ON_OTHERS in words(a.metric.name) and (moved := _teachers(a) ^ _teachers(b)):
+    if taught(a.metric) and (moved := teachers(a.run, a.method) ^ teachers(b.run, b.method)):
         names = ", ".join(sorted({name for name, _ in moved}))
         return f"its detector was trained on the other methods, which are not the same: {names}"
     said = ["" if one.score.value is not None else one.score.reason or _nothing(one.score) for one in (a, b)]
@@ -48,34 +48,45 @@ def of_pairs(made: Comparison, metric: Metric, exact: float) -> Comparison:
         metric: what was measured.
         exact: the smallest p-value that an exact test allows.
     """
-    changed = made.newly_failed or made.newly_scored
     if made.n_both is not None and not made.moved:
-        if changed:
+        if not made.same_pairs:
             why = "the same wherever scored both times, but other pairs were scored"
             return replace(made, p=None, reason=why)
         return replace(made, p=None, verdict=Verdict.UNCHANGED)
     if made.difference is None or made.low is None or made.high is None:
         return replace(made, reason="no interval: the pairs are of fewer than two target videos")
-    if made.low <= 0 <= made.high:
-        return made
-    if exact > 1 - LEVEL:
+    verdict = told(made.low, made.high, exact, metric)
+    if verdict is Verdict.UNTOLD and not made.low <= 0 <= made.high:
         return replace(made, reason=f"too few pairs moved to tell it from chance (exact test: p = {exact:.2g})")
-    return replace(made, verdict=_direction(made.difference, metric))
+    return replace(made, verdict=verdict)
 
 
-def of_sets(made: Comparison, a: Entry, b: Entry, same: bool) -> Comparison:
+def told(low: float, high: float, exact: float, metric: Metric) -> Verdict:
+    """What may be said of a difference with an interval.
+
+    Args:
+        low: lower end of the interval.
+        high: upper end of it.
+        exact: the smallest p-value that an exact test allows.
+        metric: what was measured.
+    """
+    if low <= 0 <= high or exact > 1 - LEVEL:
+        return Verdict.UNTOLD
+    return _direction(low, metric)
+
+
+def of_sets(made: Comparison, a: Entry, b: Entry) -> Comparison:
     """The verdict on a number that belongs to the set of swaps: there is one only where the intervals do not meet.
 
     Args:
         made: the numbers.
         a: the first run's.
         b: the second's; both have a value.
-        same: whether every pair says the same in both.
     """
     one, other = a.score, b.score
     assert one.value is not None and other.value is not None
     made = replace(made, difference=other.value - one.value)
-    if same and one.value == other.value:
+    if made.same_pairs and not made.moved and one.value == other.value:
         return replace(made, verdict=Verdict.UNCHANGED)
     if one.low is None or one.high is None or other.low is None or other.high is None:
         return replace(made, reason="a number of the set, and without an interval")
@@ -89,11 +100,21 @@ def _direction(difference: float, metric: Metric) -> Verdict:
     return Verdict.BETTER if (difference > 0) == (metric.direction == "up") else Verdict.WORSE
 
 
-def _judges(entry: Entry) -> dict[str, str]:
+def judges(run: Run, metric: Metric) -> dict[str, str]:
     """Experts whose word a metric takes, and the detector, which shows them the face: name -> hash of the card."""
-    cards = {expert.name: expert.card for expert in entry.run.results.experts}
-    detector = entry.run.results.protocol.get("detector", "")
-    return {name: cards[name] for name in (detector, *entry.metric.needs) if name in cards}
+    cards = {expert.name: expert.card for expert in run.results.experts}
+    detector = run.results.protocol.get("detector", "")
+    return {name: cards[name] for name in (detector, *metric.needs) if name in cards}
+
+
+def taught(metric: Metric) -> bool:
+    """Whether a forgery detector gives it that was trained on the swaps of the other methods."""
+    return TRAINED_ON_OTHERS in words(metric.name)
+
+
+def teachers(run: Run, but: str = "") -> set[tuple[str, str]]:
+    """Names and cards of the methods that compete in a run, without the one named ``but``."""
+    return {(one.name, one.card) for one in run.results.methods if one.kind == "method" and one.name != but}
 
 
 def _nothing(score: Result) -> str:
@@ -102,12 +123,3 @@ def _nothing(score: Result) -> str:
 
 def _card(card: str | None) -> str:
     return "none" if card is None else f"card {card[:12]}" if card else "no card"
-
-
-def _teachers(entry: Entry) -> set[tuple[str, str]]:
-    """Names and cards of the methods that compete with this one."""
-    return {
-        (other.name, other.card)
-        for other in entry.run.results.methods
-        if other.kind == "method" and other.name != entry.method
-    }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from hifibench.errors import MissingError, UsageError
+from hifibench.errors import UsageError
 from hifibench.hififace.analysis.study import Study, load, save
 from hifibench.registry import did_you_mean
 from reports import read
@@ -207,17 +207,12 @@ def values(folder: Path, metric: str) -> pd.DataFrame:
         MissingError: the file of scores is gone.
         UsageError: it is damaged.
     """
-    import pandas as pd
-    from pyarrow import ArrowInvalid
-
-    path = folder / "scores.parquet"
+    rows = read.scores(folder)
+    chosen = rows[rows["metric"] == metric]
     try:
-        # Of the many metrics of a large run only the one is read.
-        chosen = pd.read_parquet(path, filters=[("metric", "==", metric)])
         return chosen.pivot(index="pair", columns="method", values="value")
-    except FileNotFoundError as error:
-        raise MissingError(f"{path} is missing. Run the same command again: it makes only what is missing.") from error
-    except (ArrowInvalid, OSError, KeyError, ValueError) as error:
+    except ValueError as error:
+        path = folder / "scores.parquet"
         raise UsageError(f"{path} is damaged ({error}). Delete it and run the same command again.") from error
 
 

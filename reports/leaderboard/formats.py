@@ -10,17 +10,18 @@ from reports import notes
 from reports.formats import (
     csv_text,
     json_text,
-    latex_cell,
     latex_heading,
     markdown_cell,
     markdown_escape,
     markdown_heading,
     markdown_row,
+    tex_cell,
 )
-from reports.grids import GAP, empty, fit, header
 from reports.latex import PREAMBLE, TexRow, Words, latex_floats, latex_notes
 from reports.latex import Block as TexBlock
 from reports.leaderboard.records import BY_INTERVAL, TITLE, Block, Entry, Leaderboard, Placed
+from reports.printed import stacked, width
+from reports.problems import printable
 from reports.tables import Column
 
 if TYPE_CHECKING:
@@ -130,10 +131,10 @@ def show(board: Leaderboard, console: Console) -> None:
             console.print(grid)
             console.print()
         for note in block.notes:
-            console.print(Text(note.text, style="bold white on red" if note.alarm else "dim"))
+            console.print(Text(printable(note.text), style="bold white on red" if note.alarm else "dim"))
         console.print()
     for note in board.notes:
-        console.print(Text(note.text, style="dim"))
+        console.print(Text(printable(note.text), style="dim"))
     if any(len(block.key) < len(block.columns) for block in board.blocks):
         console.print(Text("All metrics stand in the files.", style="dim"))
 
@@ -160,12 +161,9 @@ def _md_cell(one: Placed) -> str:
 
 
 def _tex_cell(one: Placed, usual: int | None) -> list[Words]:
-    cell = one.cell
-    said = cell.counts if cell.n_failed or cell.n != usual else ""
     worst = f"worst case {_worst(one)}" if _worst(one) else ""
     rank = f"rank {one.rank}" if one.rank else ""
-    lines = latex_cell(cell.text, cell.interval, said, cell.leader)
-    return [*lines, *(Words(line, small=True) for line in (worst, rank) if line)]
+    return [*tex_cell(one.cell, usual), *(Words(line, small=True) for line in (worst, rank) if line)]
 
 
 def _worst(one: Placed) -> str:
@@ -195,33 +193,30 @@ def _block_records(block: Block) -> Iterator[dict[str, object]]:
             }  # fmt: skip
 
 
-def _grids(block: Block, width: int) -> Iterator[Grid]:
+def _grids(block: Block, wide: int) -> Iterator[Grid]:
     room = max(_label_width(row) for row in block.rows)
-    columns = [(at, _column(block, at)) for at in block.key]
-    widths = [_width(block, at, column) + GAP for at, column in columns]
-    for index, part in enumerate(fit(columns, widths, width - room)):
-        grid = empty(heading(block) if index == 0 else "")
-        grid.add_column(width=room)
-        for at, column in part:
-            grid.add_column(header(column), justify="right", width=_width(block, at, column))
-        for place, (row, cells) in enumerate(zip(block.rows, block.cells, strict=True)):
+    columns = [_column(block, at) for at in block.key]
+    texts = [[_text(cells[at]) for at in block.key] for cells in block.cells]
+    widths = [width(column, (row[at].plain for row in texts)) for at, column in enumerate(columns)]
+    for grid, shown in stacked(printable(heading(block)), columns, widths, room, wide):
+        for place, (row, cells) in enumerate(zip(block.rows, texts, strict=True)):
             after = block.rows[place + 1] if place + 1 < len(block.rows) else None
             ends = row.reference and after is not None and not after.reference
-            grid.add_row(_label(row), *(_text(cells[at]) for at, _ in part), end_section=ends)
+            grid.add_row(_label(row), *(cells[at] for at in shown), end_section=ends)
         yield grid
 
 
 def _label(row: Entry) -> Text:
     from rich.text import Text
 
-    text = Text(row.method, style="italic" if row.reference else "bold")
+    text = Text(printable(row.method), style="italic" if row.reference else "bold")
     for run in row.runs if row.labelled else ():
-        text.append(f"\n  {run}", style="not bold dim")
+        text.append(f"\n  {printable(run)}", style="not bold dim")
     return text
 
 
 def _label_width(row: Entry) -> int:
-    return max(len(row.method), *(len(run) + 2 for run in row.runs)) if row.labelled else len(row.method)
+    return max(map(len, _label(row).plain.split("\n")))
 
 
 def _lines(one: Placed) -> Sequence[str]:
@@ -238,9 +233,3 @@ def _text(one: Placed) -> Text:
     for line in _lines(one):
         text.append(f"\n{line}", style="not bold dim default")
     return text
-
-
-def _width(block: Block, at: int, column: Column) -> int:
-    headings = [len(word) for line in header(column).plain.split("\n") for word in line.split()]
-    cells = [row[at] for row in block.cells]
-    return max(*headings, *(len(line) for one in cells for line in _text(one).plain.split("\n")))

@@ -10,15 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hifibench.errors import HifibenchError, UsageError
-from metrics.trained_detector import NAME as TRAINED_ON_OTHERS
-from reports import notes
-from reports.glossary import words
+from reports import notes, printed
+from reports.comparison.numbers import FEWEST_MOVED
+from reports.comparison.pairs import draws_of
+from reports.comparison.verdict import judges, taught, teachers
 from reports.leaderboard.ranks import standings
 from reports.leaderboard.records import BY_INTERVAL, Block, Entry, Leaderboard, Placed
 from reports.notes import Note
 from reports.paired_scores import PairScores, pairwise
 from reports.records import Method, Metric, Result, Run
-from reports.tables import MISSING, PARTIAL, POOR, Cell, Column, finite, marked, number
+from reports.tables import MISSING, PARTIAL, POOR, Cell, finite, marked, number
 
 Judges = tuple[object, ...]
 """What must be the same for numbers of two runs to compare."""
@@ -81,6 +82,7 @@ def _block(manifest: str, labelled: Sequence[tuple[str, Run]]) -> Block:
              zip(scored, rows, flattered, strict=True)],
             [pairs.get(run.folder) if run is not None else None for run, _ in scored],
             labelled[0][1].results.seed,
+            draws_of(labelled[0][1]),
         )  # fmt: skip
         cells = [
             Placed(
@@ -90,7 +92,7 @@ def _block(manifest: str, labelled: Sequence[tuple[str, Run]]) -> Block:
             )
             for (run, result), one, taught in zip(scored, made, flattered, strict=True)
         ]
-        columns.append(_column(metric))
+        columns.append(printed.column(metric))
         bases.append(basis)
         placed.append(cells)
     order = sorted(range(len(rows)), key=lambda at: _order(rows[at], placed[0][at] if placed else Placed()))
@@ -109,12 +111,8 @@ def _block(manifest: str, labelled: Sequence[tuple[str, Run]]) -> Block:
 
 def _judges(run: Run, metric: Metric) -> Judges:
     """What a number rests on besides images and swaps: unit, direction, the cards of detector and estimators."""
-    cards = {expert.name: expert.card for expert in run.results.experts}
-    names = (run.results.protocol.get("detector", ""), *metric.needs)
-    seen = tuple((name, cards.get(name, "")) for name in names)
-    taught = TRAINED_ON_OTHERS in words(metric.name)
-    others = sorted((m.name, m.card) for m in run.results.methods if m.kind == "method") if taught else []
-    return (metric.unit, metric.direction, metric.whole, seen, tuple(others))
+    others = teachers(run) if taught(metric) else set()
+    return (metric.unit, metric.direction, metric.whole, frozenset(judges(run, metric).items()), frozenset(others))
 
 
 def _rows(labelled: Sequence[tuple[str, Run]], having: Mapping[str, set[str]]) -> list[Entry]:
@@ -161,11 +159,10 @@ def _flattered(run: Run, method: str, metric: Metric) -> bool:
 def _cell(metric: Metric, run: Run | None, score: Result | None, leader: bool, taught: bool) -> Cell:
     if run is None or score is None:
         return Cell()
-    ends = [number(end, metric.decimals) for end in (score.low, score.high)]
     text = number(score.value, metric.decimals)
     return Cell(
         marked(text, finite(score.value), (score.method, score.metric) in notes.refused(run)) if taught else text,
-        "" if MISSING in ends else f"[{ends[0]}, {ends[1]}]",
+        printed.interval(score.low, score.high, metric.decimals),
         leader,
         finite(score.value),
         finite(score.low),
@@ -173,12 +170,6 @@ def _cell(metric: Metric, run: Run | None, score: Result | None, leader: bool, t
         score.n,
         score.n_failed,
     )
-
-
-def _column(metric: Metric) -> Column:
-    poor = metric.calibration is not None and metric.calibration.poor
-    said = words(metric.name)
-    return Column(metric.name, metric.title, metric.unit, said, metric.direction, group=metric.group, poor=poor)
 
 
 def _pairwise(labelled: Sequence[tuple[str, Run]]) -> tuple[dict[Path, PairScores], list[str]]:
@@ -206,9 +197,9 @@ def _block_notes(
     for label, run in labelled:
         yield from (Note(f"{label}: {note.text}", alarm=True) for note in notes.of(run) if note.alarm)
     left_out: dict[str, list[tuple[str, ...]]] = {}
-    for (name, judges), entries in found.items():
-        if (name, judges) not in shared:
-            left_out.setdefault(name, []).append(tuple(label for label, _ in entries))
+    for key, entries in found.items():
+        if key not in shared:
+            left_out.setdefault(key[0], []).append(tuple(label for label, _ in entries))
     names = {name for name, _ in shared}
     several = [name for name, groups in left_out.items() if len(groups) + (name in names) > 1]
     if several:
@@ -239,7 +230,8 @@ def _notes(blocks: Sequence[Block]) -> Iterator[Note]:
     yield Note(f"{notes.BRACKETS} {MISSING}: not measured in that run. n: pairs, those that failed included.")
     yield Note(
         "Rank: one more than the number of methods that are told to be better: those whose paired difference, over the "
-        "pairs that both scored, has a 95 % interval by video that excludes 0. =: shared."
+        f"pairs that both scored, has a 95 % interval by video that excludes 0, where {FEWEST_MOVED} videos or more "
+        "differ. =: shared."
     )
     if any(basis == "interval" for block in blocks for basis in block.bases):
         yield Note(f"{BY_INTERVAL}: no paired differences; ranked by whether intervals meet, which tells less.")

@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.comparison.pairs import is_mean
+from reports.comparison.records import Verdict
 from reports.paired_scores import PairScores, shifts
 from reports.records import Metric, Result
 from reports.tables import finite
@@ -36,7 +38,7 @@ class Standing:
 
 
 def standings(
-    metric: Metric, results: Sequence[Result | None], pairs: Sequence[PairScores | None], seed: int
+    metric: Metric, results: Sequence[Result | None], pairs: Sequence[PairScores | None], seed: int, draws: int
 ) -> tuple[list[Standing], Basis]:
     """Where each row stands in one metric.
 
@@ -45,9 +47,10 @@ def standings(
         results: of each row; ``None`` for what does not compete.
         pairs: scores pair by pair of the run that each row is of; ``None`` where they are gone.
         seed: of the bootstrap.
+        draws: of the bootstrap.
     """
     competing = [at for at, one in enumerate(results) if one is not None and finite(one.value) is not None]
-    paired = None if metric.whole else _paired(metric, results, pairs, competing, seed)
+    paired = _paired(metric, results, pairs, competing, seed, draws)
     beats = _by_interval(metric, results, competing) if paired is None else paired
     ranks = {at: 1 + int(beats[:, index].sum()) for index, at in enumerate(competing)}
     standing = [Standing() for _ in results]
@@ -69,14 +72,18 @@ def _paired(
     pairs: Sequence[PairScores | None],
     competing: Sequence[int],
     seed: int,
+    draws: int,
 ) -> NDArray[np.bool_] | None:
-    """``(m, m)`` whether row i is told to be better than row j; ``None`` where scores of single pairs are gone."""
+    """``(m, m)`` whether row i is told to be better than row j; ``None`` where pairs do not tell."""
     rows = []
     for at in competing:
         one, scored = results[at], pairs[at]
         if one is None or scored is None or (one.method, metric.name) not in scored.values:
             return None
-        rows.append(scored.values[one.method, metric.name])
+        row = scored.values[one.method, metric.name]
+        if metric.whole and not is_mean(row, metric, one):
+            return None
+        rows.append(row)
     beats = np.zeros((len(rows), len(rows)), bool)
     if len(rows) < 2:
         return beats
@@ -86,12 +93,13 @@ def _paired(
     found = shifts(
         [rows[i] for i in first],
         [rows[j] for j in second],
-        [metric.direction] * len(first),
+        [metric] * len(first),
         scored.videos,
         seed,
+        draws,
     )
     for i, j, shift in zip(first, second, found, strict=True):
-        beats[i, j], beats[j, i] = shift.verdict == "better", shift.verdict == "worse"
+        beats[i, j], beats[j, i] = shift.verdict is Verdict.BETTER, shift.verdict is Verdict.WORSE
     return beats
 
 

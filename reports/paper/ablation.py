@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hifibench.errors import HifibenchError
-from reports import notes, tables
+from reports import notes, printed, tables
+from reports.comparison.numbers import FEWEST_MOVED
+from reports.comparison.pairs import draws_of, is_mean
 from reports.glossary import base
 from reports.notes import Note
-from reports.paired_scores import FEW_VIDEOS, FEWEST_MOVED, UNKNOWN, PairScores, Shift, pairwise, shifts
+from reports.paired_scores import FEW_VIDEOS, UNKNOWN, PairScores, Shift, pairwise, shifts
 from reports.paper import published
 from reports.records import Metric, Run
 from reports.tables import MISSING, PARTIAL, REFUSED, Cell, Column, number
@@ -137,7 +139,8 @@ def _shown(metrics: Sequence[Metric], full: AblationRow) -> Iterator[int]:
 def _shifts(run: Run, names: Sequence[str]) -> tuple[Mapping[tuple[str, str], Shift], str]:
     """(method, metric) -> how much higher it is than the whole model, and why that is not known, if it is not."""
     metrics = run.results.metrics
-    values = {(score.method, score.metric): tables.finite(score.value) for score in run.results.scores}
+    scores = {(score.method, score.metric): score for score in run.results.scores}
+    values = {key: tables.finite(score.value) for key, score in scores.items()}
     partial = notes.partial(run)
     found: dict[tuple[str, str], Shift] = {}
     for metric in metrics:
@@ -153,15 +156,17 @@ def _shifts(run: Run, names: Sequence[str]) -> tuple[Mapping[tuple[str, str], Sh
         (name, metric)
         for metric in metrics
         for name in names
-        if not metric.whole and {(name, metric.name), (FULL, metric.name)} <= scored.values.keys()
-        and values.get((name, metric.name)) is not None and values.get((FULL, metric.name)) is not None
+        if values.get((name, metric.name)) is not None and values.get((FULL, metric.name)) is not None
+        and not (metric.whole and not all(is_mean(scored.values[of, metric.name], metric, scores[of, metric.name])
+                                          for of in (name, FULL)))
     ]  # fmt: skip
     made = shifts(
         [scored.values[name, metric.name] for name, metric in of_pairs],
         [scored.values[FULL, metric.name] for _, metric in of_pairs],
-        [metric.direction for _, metric in of_pairs],
+        [metric for _, metric in of_pairs],
         scored.videos,
         run.results.seed,
+        draws_of(run),
     )
     for (name, metric), shift in zip(of_pairs, made, strict=True):
         judged = {*metric.needs} & (partial.get(name, set()) | partial.get(FULL, set()))
@@ -173,12 +178,11 @@ def _cell(metric: Metric, cell: Cell, shift: Shift) -> AblationCell:
     if shift.value is None:
         return AblationCell(cell, shift)
     difference = number(shift.value, metric.decimals)
-    ends = [number(end, metric.decimals) for end in (shift.low, shift.high)]
     return AblationCell(
         cell,
         shift,
         difference if difference.startswith("-") else f"+{difference}",
-        "" if MISSING in ends else f"[{ends[0]}, {ends[1]}]",
+        printed.interval(shift.low, shift.high, metric.decimals),
     )
 
 
@@ -201,7 +205,11 @@ def _notes(run: Run, table: AblationTable, why: str) -> Iterator[Note]:
     videos = len({*run.videos.values()})
     if any(one.shift.verdict for one in cells) and videos < FEW_VIDEOS:
         yield Note(f"Targets from {videos} videos: intervals of so few are too narrow.")
-    whole = [column.name for column, metric in zip(table.columns, run.results.metrics, strict=True) if metric.whole]
+    whole = [
+        metric.name
+        for at, metric in enumerate(run.results.metrics)
+        if metric.whole and any(row.cells[at].difference and not row.cells[at].interval for row in table.rows)
+    ]
     if whole:
         yield Note(f"Numbers of a set, whose differences have no interval here: {', '.join(whole)}.")
     models = {row.name for row in table.rows}

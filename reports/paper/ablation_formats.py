@@ -9,22 +9,22 @@ from reports import notes
 from reports.formats import (
     csv_text,
     json_text,
-    latex_cell,
     latex_heading,
     markdown_cell,
     markdown_escape,
     markdown_heading,
     markdown_row,
+    tex_cell,
 )
-from reports.grids import GAP, empty, fit, header
 from reports.latex import PREAMBLE, Block, Lines, TexRow, Words, latex_floats, latex_notes
 from reports.notes import Note
 from reports.paper.ablation import AblationCell, AblationRow, AblationTable
+from reports.printed import stacked, width
+from reports.problems import printable
 from reports.tables import Column
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table as Grid
     from rich.text import Text
 
 SCHEMA = 1
@@ -72,11 +72,8 @@ def latex(table: AblationTable) -> str:
     usual = notes.usual_n((one.cell.n, one.cell.n_failed) for row in table.rows for one in row.cells)
 
     def cell(one: AblationCell) -> Lines:
-        number = one.cell
-        said = number.counts if number.n_failed or number.n != usual else ""
         below = [f"Δ {one.difference}", one.interval, one.shift.verdict] if one.difference else []
-        lines = latex_cell(number.text, number.interval, said, number.leader)
-        return [*lines, *(Words(line, small=True) for line in below if line)]
+        return [*tex_cell(one.cell, usual), *(Words(line, small=True) for line in below if line)]
 
     rows = [
         TexRow(
@@ -110,23 +107,22 @@ def show(table: AblationTable, console: Console) -> None:
     from rich.text import Text
 
     room = max(max(len(row.title), len(row.name) + 2) for row in table.rows)
-    columns = list(zip(table.shown, _columns(table), strict=True))
-    widths = [_width(table, at, column) + GAP for at, column in columns]
-    for index, part in enumerate(fit(columns, widths, console.width - room)):
-        grid: Grid = empty(table.caption if index == 0 else "")
-        grid.add_column(width=room)
-        for at, column in part:
-            grid.add_column(header(column), justify="right", width=_width(table, at, column))
+    columns = _columns(table)
+    widths = [
+        width(column, (line for row in table.rows for line in _lines(row.cells[at])))
+        for at, column in zip(table.shown, columns, strict=True)
+    ]
+    for grid, shown in stacked(printable(table.caption), columns, widths, room, console.width):
         for row in table.rows:
             label = Text(row.title, style="bold").append(f"\n  {row.name}", style="not bold")
-            grid.add_row(label, *(_text(row.cells[at]) for at, _ in part), end_section=True)
+            grid.add_row(label, *(_text(row.cells[table.shown[at]]) for at in shown), end_section=True)
         console.print(grid)
         console.print()
     for row in table.rows:
-        console.print(Text(f"{row.title}: {row.changes}"))
+        console.print(Text(printable(f"{row.title}: {row.changes}")))
     for note in table.notes:
         if not note.alarm:
-            console.print(Text(note.text, style="dim"))
+            console.print(Text(printable(note.text), style="dim"))
     console.print()
 
 
@@ -155,11 +151,6 @@ def _lines(one: AblationCell) -> list[str]:
     said = [f"Δ {one.difference}", one.interval, one.shift.verdict] if one.difference else []
     failed = one.cell.counts if one.cell.n_failed else ""
     return [line for line in (one.cell.text, one.cell.interval, failed, *said) if line]
-
-
-def _width(table: AblationTable, at: int, column: Column) -> int:
-    headings = [len(word) for line in header(column).plain.split("\n") for word in line.split()]
-    return max(*headings, *(len(line) for row in table.rows for line in _lines(row.cells[at])))
 
 
 def _text(one: AblationCell) -> Text:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reports import notes
+from reports import notes, printed
 from reports.notes import Note
 from reports.paper import published
 from reports.paper.published import Named, Source
@@ -137,8 +137,8 @@ def measured(metric: Metric, score: Result, flattered: set[str], refused: set[tu
         text = f"{REFUSED} {PARTIAL}" if (score.method, score.metric) in refused else MISSING
         return PaperCell(text, n=score.n, n_failed=score.n_failed, worst_case=finite(score.worst_case))
     text = number(value, metric.decimals)
-    ends = [number(end, metric.decimals) for end in (score.low, score.high)]
-    under = [] if MISSING in ends else [f"[{ends[0]}, {ends[1]}]"]
+    interval = printed.interval(score.low, score.high, metric.decimals)
+    under = [interval] if interval else []
     if score.n_failed:
         under.append(f"{score.n_failed}/{score.n} failed")
     return PaperCell(

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from reports import notes
-from reports.glossary import base, words
+from reports import notes, printed
+from reports.glossary import base
 from reports.notes import Note
 from reports.paper import comparable, published
 from reports.paper.comparable import ESTIMATORS
@@ -70,8 +70,7 @@ def build(run: Run) -> PaperTable | None:
 def _column(name: str, metric: Metric | None) -> Column:
     if metric is None:
         return Column(ESTIMATORS[name], TITLES[name], published.UNITS[name])
-    poor = metric.calibration is not None and metric.calibration.poor
-    return Column(metric.name, TITLES[name], metric.unit, words(metric.name), metric.direction, poor=poor)
+    return replace(printed.column(metric), title=TITLES[name], group="")
 
 
 def _cost_columns(run: Run) -> tuple[Column, Column]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reports import notes
+from reports import notes, printed
 from reports.glossary import base, words
 from reports.notes import Note
 from reports.paper import formats as paper_formats
@@ -67,9 +67,7 @@ def _metrics(run: Run) -> list[Metric]:
 
 
 def _column(metric: Metric) -> Column:
-    poor = metric.calibration is not None and metric.calibration.poor
-    said = words(metric.name)
-    return Column(metric.name, SHOWN[base(metric.name)], metric.unit, said, metric.direction, poor=poor)
+    return replace(printed.column(metric), title=SHOWN[base(metric.name)], group="")
 
 
 def _row(run: Run, method: str, metrics: list[Metric]) -> tuple[PaperCell, ...]:

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from reports.grids import GAP, empty, fit, header
 from reports.paper.formats import ELSEWHERE
 from reports.paper.records import Line, PaperCell, PaperTable
-from reports.tables import Column
+from reports.printed import stacked, width
+from reports.problems import printable
 
 
 def show(table: PaperTable, console: Console) -> None:
@@ -21,22 +21,22 @@ def show(table: PaperTable, console: Console) -> None:
     each part then has the rows that have a number in it.
     """
     room = max(len(text) for line, below in _rows(table) for text in _label(line, below).plain.split("\n"))
-    widths = [_width(table, index) + GAP for index in range(len(table.columns))]
-    for part, columns in enumerate(fit(list(enumerate(table.columns)), widths, console.width - room)):
-        console.print(_grid(table, room, columns, table.caption if part == 0 else ""))
+    widths = [
+        width(column, (text for line in table.lines for text in _texts(line.cells[at])))
+        for at, column in enumerate(table.columns)
+    ]
+    for grid, shown in stacked(printable(table.caption), table.columns, widths, room, console.width):
+        _fill(grid, table, shown)
+        console.print(grid)
         console.print()
     for note in table.notes:
         if not note.alarm:
-            console.print(Text(note.text, style="dim"))
+            console.print(Text(printable(note.text), style="dim"))
     console.print()
 
 
-def _grid(table: PaperTable, room: int, columns: Sequence[tuple[int, Column]], title: str) -> Grid:
-    grid = empty(title)
-    grid.add_column(width=room)
-    for at, column in columns:
-        grid.add_column(header(column), justify="right", width=_width(table, at))
-    shown = [at for at, _ in columns]
+def _fill(grid: Grid, table: PaperTable, shown: Sequence[int]) -> None:
+    """Add the rows, as far as they have anything in these columns."""
     whole = len(shown) == len(table.columns)
     for group in (table.references, *table.methods, table.elsewhere):
         listed = [line for line in group if whole or not line.key or any(line.cells[at].known for at in shown)]
@@ -45,7 +45,6 @@ def _grid(table: PaperTable, room: int, columns: Sequence[tuple[int, Column]], t
         for line in listed:
             cells = (_cell(line.cells[at], line.kind == "published") for at in shown)
             grid.add_row(_label(line, _below(table, line, group)), *cells, end_section=line is listed[-1])
-    return grid
 
 
 def _rows(table: PaperTable) -> Iterator[tuple[Line, bool]]:
@@ -61,21 +60,15 @@ def _below(table: PaperTable, line: Line, group: tuple[Line, ...]) -> bool:
 
 def _label(line: Line, below: bool) -> Text:
     if line.kind == "reference":
-        return Text(line.title, style="italic")
+        return Text(printable(line.title), style="italic")
     # What a source calls the method is told in the files; a terminal has no room for it.
-    words = f"published ({line.key})" if line.key else line.label
+    words = f"published ({line.key})" if line.key else printable(line.label)
     if below:
         return Text(f"  {words}", style="dim" if line.kind == "published" else "")
     if line.kind == "published":
-        return Text(f"{line.name} ({line.key})", style="dim")
-    text = Text(line.title, style="bold")
+        return Text(printable(f"{line.name} ({line.key})"), style="dim")
+    text = Text(printable(line.title), style="bold")
     return text.append(f"\n  {words}", style="not bold") if words else text
-
-
-def _width(table: PaperTable, index: int) -> int:
-    headings = [len(word) for text in header(table.columns[index]).plain.split("\n") for word in text.split()]
-    cells = [len(text) for line in table.lines for text in _texts(line.cells[index])]
-    return max(*headings, *cells)
 
 
 def _texts(cell: PaperCell) -> tuple[str, ...]:

@@ -144,5 +144,5 @@ def paint(folder: Path, methods: Sequence[str], names: Sequence[str], side_px: i
         for row, place in enumerate(places):
             path = folder / "pictures" / place
             path.parent.mkdir(parents=True, exist_ok=True)
-            colour = (40 * k % 256, 80 * row % 256, len(folder.name) * 50 % 256)
+            colour = (40 * k % 256, 80 * row % 256, 50 * sum(map(ord, folder.name)) % 256)
             Image.new("RGB", (side_px, side_px), colour).save(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,12 +83,30 @@ def write_scores(folder: Path, content: dict[str, Any], shift: float = 0.0) -> P
     """``scores.parquet`` whose pairs lie around the scores of the run, each method's apart by the same amounts."""
     pairs = [pair.pair for pair in finished_run.manifest().pairs]
     spread = np.random.default_rng(0).normal(0, 0.01, len(pairs))
+    # A number of a set is no mean of its pairs, and every other one is.
+    whole = {metric["name"]: metric["whole"] for metric in content["metrics"]}
     parts = []
     for score in content["scores"]:
+        around = spread if whole[score["metric"]] else spread - spread.mean()
         value = np.nan if score["value"] is None else score["value"] + shift
         row = {"method": score["method"], "metric": score["metric"]}
-        parts.append(pd.DataFrame({**row, "pair": pairs, "value": value + spread}))
+        parts.append(pd.DataFrame({**row, "pair": pairs, "value": value + around}))
     pd.concat(parts).to_parquet(folder / "scores.parquet", index=False)
+    return folder
+
+
+def settle(folder: Path) -> Path:
+    """Make the numbers of a run the means of its pairs, as they are but for those of a set."""
+    path = folder / "results.json"
+    content = json.loads(path.read_text())
+    frame = pd.read_parquet(folder / "scores.parquet")
+    means = frame[np.isfinite(frame["value"])].groupby(["method", "metric"])["value"].mean()
+    whole = {metric["name"]: metric["whole"] for metric in content["metrics"]}
+    for score in content["scores"]:
+        if not whole[score["metric"]] and score["value"] is not None:
+            by = float(means[score["method"], score["metric"]]) - score["value"]
+            score |= {key: score[key] + by for key in ("value", "low", "high", "worst_case")}
+    path.write_text(json.dumps(content))
     return folder
 
 

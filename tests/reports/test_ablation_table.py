@@ -47,6 +47,7 @@ def set_pose(folder: Path, values: dict[str, list[float]]) -> None:
         frame.loc[(frame["method"] == method) & (frame["metric"] == POSE), "value"] = row
     # The order of the rows must not matter.
     frame.sample(frac=1, random_state=0).to_parquet(path, index=False)
+    table_runs.settle(folder)
 
 
 def test_rows_are_the_model_and_its_ablations_with_what_each_changes(make_run: MakeRun) -> None:
@@ -93,6 +94,7 @@ def test_a_rise_is_better_where_higher_is(make_run: MakeRun) -> None:
     rows = (frame["method"] == "hififace-bare") & (frame["metric"] == "id_cosine[edgeface]")
     frame.loc[rows, "value"] += 5
     frame.to_parquet(path, index=False)
+    table_runs.settle(folder)
     assert cell(build(folder), "hififace-bare", "id_cosine[edgeface]").shift.verdict == "better"
 
 
@@ -102,6 +104,48 @@ def test_numbers_of_a_set_have_a_difference_without_interval_or_verdict(make_run
     assert shift.value == pytest.approx(14)
     assert (shift.low, shift.high, shift.verdict) == (None, None, "")
     assert any("Numbers of a set" in note.text for note in table.notes)
+
+
+def test_an_area_that_is_the_mean_of_its_pairs_has_interval_and_verdict(make_run: MakeRun) -> None:
+    folder, name = write(make_run), "forgery_auc[xception-ffpp]"
+    path = folder / "scores.parquet"
+    frame = pd.read_parquet(path)
+    content = json.loads((folder / "results.json").read_text())
+    for score in content["scores"]:
+        if score["metric"] == name:
+            rows = (frame["method"] == score["method"]) & (frame["metric"] == name)
+            frame.loc[rows, "value"] += score["value"] - frame.loc[rows, "value"].mean()
+    frame.to_parquet(path, index=False)
+    table = build(folder)
+    shift = cell(table, "hififace-bare", name).shift
+    assert shift.low is not None and shift.value == pytest.approx(14) and shift.verdict == "worse"
+    (said,) = (note.text for note in table.notes if "Numbers of a set" in note.text)
+    assert name not in said and "forgery_ap[xception-ffpp]" in said
+    # Both must be means.
+    frame.loc[(frame["method"] == "hififace") & (frame["metric"] == name), "value"] += 1
+    frame.to_parquet(path, index=False)
+    assert cell(build(folder), "hififace-bare", name).shift[1:] == (None, None, None, "")
+
+
+@pytest.mark.parametrize("taught", ["hififace", "hififace-bare"])
+def test_an_estimator_that_taught_a_model_gives_no_verdict_on_it(make_run: MakeRun, taught: str) -> None:
+    content = table_runs.with_forgery(finished_run.results(table_runs.ABLATION, n_failed=0))
+    next(one for one in content["methods"] if one["name"] == taught)["trained_with"] = ["mediapipe"]
+    table = build(write(make_run, content))
+    assert cell(table, "hififace-bare", POSE).shift.low is not None
+    assert cell(table, "hififace-bare", POSE).shift.verdict == ""
+    assert cell(table, "hififace-bare", "id_cosine[edgeface]").shift.verdict != ""
+    assert (cell(table, "hififace-n3d", POSE).shift.verdict == "") is (taught == "hififace")
+
+
+def test_the_draws_are_those_of_the_run(make_run: MakeRun) -> None:
+    folder = write(make_run)
+    set_pose(folder, {"hififace": [1.0, 2, 3, 4, 5, 6, 7, 8], "hififace-bare": [2.0, 4, 4, 6, 6, 8, 8, 12]})
+    ends = []
+    for draws in (60, 1000):
+        (folder / "run.json").write_text(json.dumps({"suite": {"draws": draws}}))
+        ends.append(cell(build(folder), "hififace-bare", POSE).shift[1:3])
+    assert ends[0] != ends[1]
 
 
 @pytest.mark.parametrize("gone", ["scores.parquet", "manifest.json"])

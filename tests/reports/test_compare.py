@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from hifibench.errors import MissingError, UsageError
 from metrics.statistics import cluster_bootstrap, holm
 from reports import read
 from reports.comparison.compare import build
-from reports.comparison.numbers import paired
+from reports.comparison.numbers import paired, unpaired
 from reports.comparison.records import Verdict
 
 N = 60
@@ -89,6 +90,24 @@ def test_p_values_keep_their_level_where_there_is_no_difference() -> None:
     assert 0.035 < ((numbers.low > 0) | (numbers.high < 0)).mean() < 0.08
 
 
+def test_few_videos_have_few_degrees_of_freedom() -> None:
+    # 12 videos whose mean is three standard errors (of the bootstrap, which divides by n) from 0.
+    effect = np.linspace(-1, 1, 12)
+    effect += 3 * effect.std() / np.sqrt(12)
+    videos = np.array([f"v{k}" for k in range(12)])
+    found = paired(np.zeros((12, 1)), effect[:, None], videos, np.zeros(1, bool), 0, 40_000)
+    assert found.p[0] == pytest.approx(2 * stats.t.sf(3, 11), rel=0.04)
+
+
+def test_unpaired_the_smaller_run_gives_the_degrees_of_freedom() -> None:
+    a, b = np.linspace(-1, 1, 6), np.linspace(-1, 1, 30)
+    b += 3 * np.sqrt(a.var() / 6 + b.var() / 30)
+    names = [np.array([f"v{k}" for k in range(n)]) for n in (6, 30)]
+    found = unpaired(a[:, None], b[:, None], *names, 0, 20_000)
+    assert found.difference[0] == pytest.approx(b.mean() - a.mean())
+    assert found.p[0] == pytest.approx(2 * stats.t.sf(3, 5), rel=0.1)
+
+
 def test_holm_is_over_all_comparisons_that_were_tested(tmp_path: Path) -> None:
     metrics = [Measured(f"pose[judge,{k}]") for k in range(12)]
     a = {("m", metric.name): rng(k).normal(5, 1, N) for k, metric in enumerate(metrics)}
@@ -133,6 +152,45 @@ def test_pairs_that_failed_are_counted_and_named(tmp_path: Path) -> None:
     assert (found.newly_failed, found.newly_scored) == (3, 1)
     assert found.lost == ("p002", "p005", "p009")
     assert found.verdict is Verdict.UNTOLD and "other pairs were scored" in found.reason
+
+
+def test_a_pair_that_has_nothing_to_score_in_one_run_is_no_failure_but_a_change(tmp_path: Path) -> None:
+    a = rng().normal(5, 1, N)
+    b = a.copy()
+    b[3] = np.inf
+    found = one(both(tmp_path / "mean", {("m", POSE.name): a}, {("m", POSE.name): b}))
+    assert (found.n_a, found.n_b, found.n_both, found.newly_failed) == (N, N - 1, N - 1, 0)
+    assert found.verdict is Verdict.UNTOLD and "other pairs were scored" in found.reason
+    other = a.copy()
+    other[5] = np.inf
+    found = one(both(tmp_path / "both", {("m", POSE.name): other}, {("m", POSE.name): b}))
+    assert (found.n_a, found.n_b, found.n_both) == (N - 1, N - 1, N - 2)
+    assert found.verdict is Verdict.UNTOLD and "other pairs were scored" in found.reason
+    number = {("m", AP.name): (70.0, 66.0, 74.0)}
+    of_set = {("m", AP.name): a}, {("m", AP.name): b}
+    assert one(both(tmp_path / "set", *of_set, [AP], a_sets=number, b_sets=number), AP).verdict is Verdict.UNTOLD
+
+
+def test_pairs_that_contradict_the_number_are_told(tmp_path: Path) -> None:
+    a, b = (100.0 * (rng(k).random(N) < 0.7) for k in (0, 1))
+    key = ("m", RETRIEVAL.name)
+    second = write(tmp_path / "b", {key: b, ("m", POSE.name): b}, [RETRIEVAL, POSE], PLAN)
+    first = write(tmp_path / "first", {key: a, ("m", POSE.name): a}, [RETRIEVAL, POSE], PLAN)
+    # A share where results.json says percent.
+    path = second / "scores.parquet"
+    frame = pd.read_parquet(path)
+    frame.loc[frame["metric"] == RETRIEVAL.name, "value"] /= 100
+    frame.to_parquet(path, index=False)
+    made = build(read.run(first), read.run(second))
+    found = one(made, RETRIEVAL)
+    assert found.verdict is Verdict.INCOMPARABLE and found.difference is None and not found.moved
+    assert found.reason == (
+        "results.json and scores.parquet of B contradict each other: the number is not the mean of its pairs"
+    )
+    assert one(made, POSE).verdict is not Verdict.INCOMPARABLE
+    # An older run does not say whether a number belongs to a set.
+    older = build(read.run(first), replace(read.run(second), schema=2))
+    assert one(older, RETRIEVAL).of_set and "a number of the set" in one(older, RETRIEVAL).reason
 
 
 def test_the_pairs_that_moved_most_are_told_worst_first(tmp_path: Path) -> None:
@@ -186,6 +244,7 @@ def test_numbers_of_a_set_that_are_means_are_drawn_pair_by_pair(tmp_path: Path) 
     ("second", "verdict", "why"),
     [
         ((80.0, 76.0, 84.0), Verdict.WORSE, "do not meet"),
+        ((60.0, 56.0, 64.0), Verdict.BETTER, "do not meet"),
         ((72.0, 68.0, 76.0), Verdict.UNTOLD, "meet"),
         ((80.0, None, None), Verdict.UNTOLD, "without an interval"),
     ],
@@ -313,6 +372,28 @@ def test_pairs_of_both_manifests_are_paired(tmp_path: Path) -> None:
     assert "only the 50 pairs" in made.cautions[0] and "galleries" in made.cautions[1]
 
 
+def test_common_pairs_are_drawn_by_video_whatever_their_order(tmp_path: Path) -> None:
+    videos = [f"v{k // 4}" for k in range(N)]
+    plan_a = manifest(NAMES, videos)
+    plan_b = replace(plan_a, pairs=plan_a.pairs[39::-1])
+    a = rng().normal(5, 1, N)
+    b = a + np.repeat(rng(1).normal(0, 1, N // 4), 4)
+    values = {("m", POSE.name): a}, {("m", POSE.name): b[39::-1]}
+    found = one(both(tmp_path, *values, (POSE,), plan_a, plan_b, other_manifest=True))
+    low, high = cluster_bootstrap((b - a)[:40], videos[:40], seed=0, draws=500)
+    assert (found.n_both, found.low, found.high) == (40, pytest.approx(float(low)), pytest.approx(float(high)))
+
+
+@pytest.mark.parametrize("role", ["source", "target", "truth"])
+def test_a_pair_with_one_other_image_is_another_pair(tmp_path: Path, role: str) -> None:
+    pairs = tuple(replace(pair, truth=pair.source) for pair in PLAN.pairs)
+    changed = replace(pairs[0], **{role: PLAN.pairs[1].target})
+    plans = replace(PLAN, pairs=pairs), replace(PLAN, pairs=(changed, *pairs[1:]))
+    values = {("m", POSE.name): rng().normal(5, 1, N)}
+    made = both(tmp_path, values, values, (POSE,), *plans, other_manifest=True)
+    assert (made.pairing, made.n_common) == ("common pairs", N - 1)
+
+
 @pytest.mark.parametrize("change", [{"views": 1}, {"origin": "another generator"}])
 def test_pairs_of_other_images_are_not_paired(tmp_path: Path, change) -> None:
     plans = manifest(NAMES), manifest(NAMES, **change)
@@ -352,7 +433,7 @@ def test_what_else_differs(tmp_path: Path) -> None:
     }
     assert not made.methods[0].same_card
     assert made.cautions == (
-        "The working tree of B differed from its commit, so that the commit does not tell the code.",
+        "B was made by a working tree with changes of its own, so that the commit does not tell the code.",
     )
 
 

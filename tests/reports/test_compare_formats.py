@@ -110,6 +110,30 @@ def test_markdown_has_the_numbers_and_the_verdicts(tmp_path: Path) -> None:
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {9}
 
 
+def test_mcnemar_s_counts_stand_with_their_run(tmp_path: Path) -> None:
+    a, b = np.full(30, 100.0), np.full(30, 100.0)
+    b[:7], a[7:9] = 0.0, 0.0
+    plan = manifest([f"p{k}" for k in range(30)])
+    first, second = (
+        read.run(write(tmp_path / name, {("m", RETRIEVAL.name): row}, [RETRIEVAL], plan))
+        for name, row in (("a", a), ("b", b))
+    )
+    assert "McNemar: A alone 7, B alone 2, p 0.18" in compare_formats.markdown(build(first, second))
+
+
+def test_what_is_not_comparable_names_the_methods(tmp_path: Path) -> None:
+    rng, plan = np.random.default_rng(0), manifest([f"p{k}" for k in range(30)])
+    values = {(method, metric.name): rng.normal(5, 1, 30) for method in ("one", "two") for metric in (POSE, COSINE)}
+    gone = {key: np.full(30, np.nan) if key[0] == "two" else row for key, row in values.items()}
+    first, second = (
+        read.run(write(tmp_path / name, of, [POSE, COSINE], plan)) for name, of in (("a", values), ("b", gone))
+    )
+    compared = build(first, second)
+    assert "Not comparable\n  no pair was scored in B\n    two: all 2 metrics\n" in shown(compared)
+    text = compare_formats.markdown(compared)
+    assert "Not comparable: no pair was scored in B (all 2 metrics)." in text and "Unchanged: all 2 metrics." in text
+
+
 def test_the_terminal_shows_what_moved_within_eighty_columns(tmp_path: Path) -> None:
     text = shown(made(tmp_path))
     assert max(map(len, text.splitlines())) <= 80

@@ -72,9 +72,20 @@ def test_each_picture_is_the_right_one(tmp_path: Path) -> None:
     for picture in shown.pictures:
         assert picture is not None
         colours.append(np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).mean((0, 1)))
-    # As they were painted: the row is the role, and both runs share their names' length.
-    for colour, row in zip(colours, (0, 1, 2, 2), strict=True):
-        np.testing.assert_allclose(colour, (40 * k % 256, 80 * row % 256, 50), atol=6)
+    # As they were painted: the row is the role, and blue tells the run; source and target are those of B.
+    for colour, row, run in zip(colours, (0, 1, 2, 2), "bbab", strict=True):
+        np.testing.assert_allclose(colour, (40 * k % 256, 80 * row % 256, 50 * ord(run) % 256), atol=6)
+
+
+def test_an_interval_is_drawn_on_its_side_of_zero(tmp_path: Path) -> None:
+    page = files(tmp_path, metrics=(POSE,))["index.html"]
+    assert isinstance(page, str)
+    # Errors rose: the whole of it lies to the right of the middle, and reaches the end of its scale.
+    (low, high), dot = (
+        re.findall(r'class="whisker" d="M([\d.]+) 5H([\d.]+)"', page)[0],
+        re.findall(r'cx="([\d.]+)"', page)[0],
+    )
+    assert 50 < float(low) < float(dot) < float(high) == 100
 
 
 def test_the_page_needs_nothing_and_runs_nothing(tmp_path: Path) -> None:

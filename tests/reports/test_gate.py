@@ -10,6 +10,7 @@ import gate_runs
 import numpy as np
 import pytest
 from gate_runs import LEAK, POSE, RETRIEVAL, SHAPE
+from scipy import stats
 
 from hifibench.errors import UsageError
 from hifibench.records import Cost
@@ -259,12 +260,46 @@ def test_a_gate_that_holds_nothing_does_not_pass(base: Run) -> None:
     )
     made = gate(gate_runs.other(bare), golden.of(bare))
     assert not made.failed and not made.ok
-    assert made.verdict == "no number could be held against its golden"
+    assert made.verdict == "no metric could be held against its golden"
+
+
+def test_costs_and_numbers_that_never_were_do_not_make_a_gate(base: Run) -> None:
+    bare = of(base, scores=tuple(replace(one, low=None, high=None) for one in base.results.scores))
+    made = gate(gate_runs.other(bare), golden.of(bare))
+    assert made.by(Verdict.HELD) and not made.failed
+    assert not made.ok and made.verdict == "no metric could be held against its golden"
+    nothing = of(base, scores=tuple(replace(one, value=None, low=None, high=None) for one in base.results.scores))
+    assert not gate(nothing, golden.of(nothing)).ok
 
 
 def test_pairs_of_a_slightly_smaller_run(base: Run, held: Golden) -> None:
     smaller = of(base, n_pairs=92, scores=tuple(replace(one, n=92) for one in base.results.scores))
     assert gate(gate_runs.other(smaller), held).ok
+
+
+def test_failed_pairs_of_a_smaller_run_are_held_as_shares(base: Run) -> None:
+    def failed(n: int) -> Run:
+        gone = [replace(one, value=None, low=None, high=None, n=n, n_failed=n) if one.metric == POSE else
+                replace(one, n=n) for one in base.results.scores]  # fmt: skip
+        return of(base, n_pairs=n, scores=tuple(gone))
+
+    # 92 of 92 are no fewer than 100 of 100.
+    assert gate(gate_runs.other(failed(92)), golden.of(failed(100))).ok
+
+
+@pytest.mark.parametrize(("golden_videos", "run_videos"), [(8, 100), (100, 8)])
+def test_of_few_videos_chance_is_larger(base: Run, golden_videos: int, run_videos: int) -> None:
+    def drawn_from(videos: int) -> Run:
+        return replace(base, videos={f"p{k}": f"v{k % videos}" for k in range(100)})
+
+    held = golden.of(drawn_from(golden_videos))
+    assert (held.n_videos, held.family) == (golden_videos, 2 * 11)
+    made = gate(gate_runs.other(drawn_from(run_videos)), held)
+    number = next(one for one in held.numbers if one.key == ("faceswap", POSE))
+    # Half widths of 0.4 both, widened for 22 comparisons, with 8 videos and 98 pairs drawn, less two.
+    wider = stats.t.ppf(1 - 0.05 / (2 * 22), 104) / stats.norm.ppf(0.975)
+    assert line(made, "faceswap", POSE).tolerance == pytest.approx(np.sqrt(2) * 0.4 * wider)
+    assert number.tolerance_other is not None and number.tolerance_other != line(made, "faceswap", POSE).tolerance
 
 
 SHARES = (3.0, 50.0, 90.0, 99.0)

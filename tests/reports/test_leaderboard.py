@@ -18,8 +18,10 @@ from hifibench.commands_leaderboard import leaderboard
 from hifibench.errors import MissingError, UsageError
 from reports import read
 from reports.leaderboard import formats as leaderboard_formats
+from reports.leaderboard import ranks
 from reports.leaderboard.leaderboard import build
 from reports.leaderboard.records import Block, Leaderboard, Placed
+from reports.paired_scores import shifts
 
 METHODS = ("target-copy", "source-paste", "faceswap", "hififace")
 POSE = "pose[mediapipe]"
@@ -98,7 +100,7 @@ def test_what_pairs_cannot_tell_shares_a_rank(make_run: MakeRun) -> None:
     rows = (frame["metric"] == POSE) & (frame["method"].isin(["faceswap", "hififace"]))
     frame.loc[rows, "value"] = [1.0, 2, 3, 4, 5, 6, 7, 8, 2, 1, 4, 3, 6, 5, 8, 7]
     frame.to_parquet(path, index=False)
-    (block,) = board(a).blocks
+    (block,) = board(table_runs.settle(a)).blocks
     assert [placed(block, name).rank for name in ("faceswap", "hififace")] == ["1=", "1="]
     assert not any(placed(block, name).cell.leader for name in ("faceswap", "hififace"))
 
@@ -150,6 +152,28 @@ def test_numbers_of_other_estimators_are_not_compared(make_run: MakeRun) -> None
     assert POSE in [column.name for column in block.columns]
 
 
+@pytest.mark.parametrize("change", [{"unit": "rad"}, {"direction": "up"}, {"needs": ["edgeface"]}])
+def test_numbers_of_another_kind_are_not_compared(make_run: MakeRun, change: dict[str, Any]) -> None:
+    def other(content: dict[str, Any]) -> None:
+        next(metric for metric in content["metrics"] if metric["name"] == POSE).update(change)
+
+    (block,) = board(write(make_run, "a"), rewrite(write(make_run, "b"), other)).blocks
+    assert POSE not in [column.name for column in block.columns]
+
+
+def test_another_detector_shares_nothing(make_run: MakeRun) -> None:
+    def detector(content: dict[str, Any], card: str) -> None:
+        content["experts"].append(
+            {"name": "scrfd", "summary": "", "paper": "", "licence": "", "limits": "", "card": card}
+        )
+
+    a, b = (
+        rewrite(write(make_run, name), lambda content, name=name: detector(content, 32 * f"{name}0")) for name in "ab"
+    )
+    with pytest.raises(UsageError, match="No metric is shared"):
+        board(a, b)
+
+
 def test_a_detector_taught_by_the_other_methods_is_another_one_where_they_are(make_run: MakeRun) -> None:
     name = "forgery_auc[trained-on-others]"
     folders = []
@@ -159,6 +183,17 @@ def test_a_detector_taught_by_the_other_methods_is_another_one_where_they_are(ma
     (block,) = board(*folders).blocks
     assert name not in [column.name for column in block.columns]
     assert any("detector trained on other methods" in note.text and name in note.text for note in block.notes)
+
+
+def test_a_reference_row_teaches_no_detector(make_run: MakeRun) -> None:
+    name = "forgery_auc[trained-on-others]"
+    folders = []
+    for label, card in (("a", "c0ffee00"), ("b", "c0ffee01")):
+        content = table_runs.with_forgery(finished_run.results(METHODS, n_failed=0), (name,))
+        content["methods"][METHODS.index("target-copy")]["card"] = 8 * card
+        folders.append(table_runs.write_scores(make_run(content, examples=0, name=label), content))
+    (block,) = board(*folders).blocks
+    assert name in [column.name for column in block.columns]
 
 
 def test_one_run_is_a_table_too(make_run: MakeRun) -> None:
@@ -200,6 +235,37 @@ def test_the_terminal_cuts_nothing(make_run: MakeRun, width: int) -> None:
     for cells in block.cells:
         for at in block.key:
             assert cells[at].cell.text in text and cells[at].cell.interval in text
+
+
+def test_names_do_not_steer_the_terminal(make_run: MakeRun) -> None:
+    content = table_runs.renamed(finished_run.results(METHODS, n_failed=0), "faceswap", "[red]x[/red]\x1b[31m")
+    content["title"] = "Title\x1b[2J"
+    content["methods"][METHODS.index("hififace")] |= {"status": {"failed": 100}, "messages": ["why\x1b[2J"]}
+    folder = table_runs.write_scores(make_run(content, examples=0, name="a"), content)
+    out = io.StringIO()
+    leaderboard_formats.show(board(folder), Console(file=out, width=80))
+    text = out.getvalue()
+    assert "\x1b" not in text and "[red]x[/red]\\u001b[31m" in text and "Title\\u001b[2J" in text
+
+
+def test_pairs_that_contradict_the_numbers_rank_nothing_and_it_is_said(make_run: MakeRun) -> None:
+    a = write(make_run, "a")
+    path = a / "scores.parquet"
+    frame = pd.read_parquet(path)
+    frame.loc[frame["metric"] == "id_cosine[edgeface]", "value"] *= 100
+    frame.to_parquet(path, index=False)
+    (block,) = board(a).blocks
+    assert set(block.bases) == {"interval"}
+    assert any("contradicts results.json" in note.text and "id_cosine[edgeface]" in note.text for note in block.notes)
+
+
+def test_the_draws_are_those_of_the_run(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(ranks, "shifts", lambda *args: seen.append(args[-2:]) or shifts(*args))
+    folder = write(make_run, "a", seed=3)
+    (folder / "run.json").write_text(json.dumps({"suite": {"draws": 70}}))
+    board(folder)
+    assert set(seen) == {(3, 70)}
 
 
 def test_a_run_given_twice_is_an_error(make_run: MakeRun, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from reports.robustness import Robustness, Shift, build
 from reports.robustness_formats import as_json, markdown, show
 
 POSE = Metric("pose[mediapipe]", "Pose error", "deg", "down", 2, "attributes")
-SET = Metric("kid[inception]", "KID", "", "down", 3, "realism")
+SET = Metric("kid[inception]", "KID", "", "down", 3, "realism", whole=True)
 JPEG, C40 = Compression.parse("jpeg:75"), Compression.parse("c40")
 VIDEOS = {f"p{k}": f"v{k // 2}" for k in range(6)}
 Table = Mapping[str, Sequence[float]]
@@ -43,9 +43,9 @@ def run(folder: Path, values: Table, sets: Mapping[str, float | None], manifest:
     pd.DataFrame(rows).sample(frac=1, random_state=0).to_parquet(folder / "scores.parquet")
     scores = []
     for method, row in values.items():
-        known = [one for one in row if not math.isnan(one)]
+        known = [one for one in row if math.isfinite(one)]
         mean = sum(known) / len(known) if known else None
-        scores.append(Result(method, POSE.name, mean, 0.0, 9.0, 6, 6 - len(known)))
+        scores.append(Result(method, POSE.name, mean, 0.0, 9.0, 6, sum(map(math.isnan, row))))
         scores.append(Result(method, SET.name, sets[method], None, None, 6, 0))
     methods = tuple(Method(name, "reference" if name == "copy" else "method") for name in values)
     results = Results("tiny", "Tiny", manifest, 0, 6, methods, (POSE, SET), tuple(scores))
@@ -118,7 +118,7 @@ def test_another_run_is_refused(tmp_path: Path, change: dict) -> None:
 def test_scores_that_are_gone_are_said(tmp_path: Path) -> None:
     one = run(tmp_path / "one", BEFORE, dict.fromkeys(BEFORE, 0.0))
     (one.folder / "scores.parquet").write_bytes(b"no")
-    with pytest.raises(UsageError, match=r"scores\.parquet cannot be read"):
+    with pytest.raises(UsageError, match=r"scores\.parquet is damaged"):
         build(one, {C40: one})
 
 
