@@ -46,9 +46,14 @@ def describe(raw: Mapping[str, Any]) -> Provenance:
         facts.append(("command", shlex.join(map(str, command))))
     elif command is not None:
         facts.append(("command", _text(command)))
-    if isinstance(acceptance, Mapping) and acceptance.get("tried"):
-        kept, tried = int(acceptance.get("kept", 0)), int(acceptance["tried"])
-        facts.append(("views kept", f"{kept} of {tried} tried ({kept / tried:.0%}): the others were another person"))
+    match acceptance:
+        case {"kept": int(kept), "tried": int(tried)} if tried > 0:
+            share = f"{kept} of {tried} tried ({kept / tried:.0%}): the others were another person"
+            facts.append(("views kept", share))
+        case {"tried": 0}:
+            pass
+        case Mapping():
+            facts += [(f"acceptance, {key}", value) for key, value in _flat(acceptance)]
     nested = [
         (_words(key), _flat(value)) for key, value in raw.items() if key not in _APART and not _is_line(key, value)
     ]
@@ -60,7 +65,8 @@ def hardware(raw: Mapping[str, Any]) -> Facts:
     facts = []
     for key, value in raw.items():
         name, _, unit = key.rpartition("_")
-        facts.append((_words(name), f"{value:g} GiB") if unit == "gib" else (_words(key), _text(value)))
+        measured = unit == "gib" and isinstance(value, int | float)
+        facts.append((_words(name), f"{value:g} GiB") if measured else (_words(key), _text(value)))
     return tuple(facts)
 
 

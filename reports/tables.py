@@ -161,7 +161,7 @@ def build(run: Run) -> Table:
     for score in results.scores:
         by_metric[score.metric][score.method] = score
 
-    caption = f"{results.title} ({results.n_pairs} pairs)"
+    caption = f"{results.title} ({results.n_pairs} {'pair' if results.n_pairs == 1 else 'pairs'})"
     cells: dict[tuple[str, str], Cell] = {}
     columns: dict[str, list[Column]] = {}
     unmeasured = notes.unmeasured(run)

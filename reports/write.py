@@ -9,11 +9,13 @@ from reports import formats, parts, read, tables
 from reports.figures import shape_study
 from reports.figures import six as figure_six
 from reports.figures import write as figures
-from reports.page import page
+from reports.page import page, pictures
+from reports.page import pairs as page_pairs
 from reports.paper import ablation as ablation_table
 from reports.paper import formats as paper_formats
 from reports.paper import table_one as paper_table
 from reports.paper import table_two
+from reports.staging import staged
 
 TABLE_1 = "table1"
 """Of the files."""
@@ -25,8 +27,10 @@ def write_all(folder: Path) -> list[Path]:
     """Write the tables, the figures and the page of a finished run into its folder ``report``.
 
     ``table.*`` has all numbers; ``table1.*``, ``table2.*`` and ``ablation.*`` are there where the run fits those tables
-    of the paper; the figures lie in ``figures``, those of `reports.figures.shape_study.write`, for Fig. 6, beside the tables.
-    Every file is written atomically, and none before all numbers were read.
+    of the paper; the figures lie in ``figures``, those of `reports.figures.shape_study.write`, for Fig. 6, beside the
+    tables.
+    All files take their place together once the last is made: what fails leaves the report of before, or none. What
+    an earlier report left there and this one does not make is removed.
 
     Returns:
         The files, ``index.html`` last.
@@ -48,12 +52,20 @@ def write_all(folder: Path) -> list[Path]:
         **ablation_table.files(run),
     }
     report = folder / "report"
-    written = shape_study.write(six.study, report) if six is not None and six.study is not None else []
-    written += figures.write(run, table, report / FIGURES)
-    for name, content in files.items():
-        atomic_write(report / name, content)
-        written.append(report / name)
-    return [*written, *page.write(run, table, paper, six, parted, report)]
+    with staged(report, owned) as made:
+        written = shape_study.write(six.study, made) if six is not None and six.study is not None else []
+        written += figures.write(run, table, made / FIGURES)
+        for name, content in files.items():
+            atomic_write(made / name, content)
+            written.append(made / name)
+        written += page.write(run, table, paper, six, parted, made)
+    return [report / path.relative_to(made) for path in written]
+
+
+def owned(report: Path) -> set[str]:
+    """What of a report's folder is made for some runs and not for others, by names relative to it."""
+    there = {name for name in (pictures.FOLDER, page_pairs.SCRIPT) if (report / name).exists()}
+    return there | {f"{FIGURES}/{name}" for name in figures.owned(report / FIGURES)}
 
 
 def _section(six: figure_six.FigureSix) -> str:

@@ -53,6 +53,7 @@ DOCUMENTS = (
     "docs/results.md",
     "docs/compare.md",
     "docs/gate.md",
+    "docs/ci.md",
     "docs/figures.md",
     "docs/metrics/README.md",
     "RESPONSIBLE_USE.md",

@@ -47,12 +47,10 @@ def draw(run: Run, table: Table) -> Iterator[Drawing | str]:
 def write(run: Run, table: Table, folder: Path) -> list[Path]:
     """Write every figure as PNG, PDF and SVG, and ``captions.md`` with a paragraph for each, in which all are named.
 
-    Figures of an earlier call that the run no longer has the data for are removed, so that the folder tells of one run.
-
     Args:
         run: the finished run.
         table: its numbers, for the choice of metrics in the parts.
-        folder: where to; of these figures alone.
+        folder: where to.
 
     Returns:
         The files, the captions last; none where there is nothing to draw.
@@ -60,11 +58,9 @@ def write(run: Run, table: Table, folder: Path) -> list[Path]:
     Raises:
         MissingError: the folder cannot be written to.
     """
-    before = _named(folder)
     about = figure_drawing.about(run)
     written: list[Path] = []
     captions: list[str] = []
-    drawn: set[str] = set()
     damaged: dict[str, None] = {}
     with page.style():
         for one in draw(run, table):
@@ -72,13 +68,8 @@ def write(run: Run, table: Table, folder: Path) -> list[Path]:
                 damaged[one] = None
                 continue
             written += page.save(one.figure, folder, one.name, about, generated=one.generated)
-            drawn.add(one.name)
             captions.append(_section(one))
-    for name in before - drawn:
-        for ending in ENDINGS:
-            (folder / f"{name}.{ending}").unlink(missing_ok=True)
     if not captions and not damaged:
-        (folder / CAPTIONS).unlink(missing_ok=True)
         return []
     lacking = [f"Not drawn: {said(why)}\n" for why in damaged]
     atomic_write(
@@ -92,9 +83,10 @@ def _section(one: Drawing) -> str:
     return f"## {one.name}: {said(one.title)}\n\n{one.caption}\n\n{files}\n"
 
 
-def _named(folder: Path) -> set[str]:
-    """The figures that the captions in a folder tell of."""
+def owned(folder: Path) -> set[str]:
+    """The files in a folder that `write` made there: the captions, and those of the figures that they tell of."""
     try:
-        return set(_HEADING.findall((folder / CAPTIONS).read_text(encoding="utf-8")))
+        named = _HEADING.findall((folder / CAPTIONS).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         return set()
+    return {CAPTIONS, *(f"{name}.{ending}" for name in named for ending in ENDINGS)}

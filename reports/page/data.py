@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hifibench.errors import MissingError
 from hifibench.pipeline.store import read_json
 from hifibench.records import Status
-from reports import read
+from reports import notes, read
 from reports.examples import PICTURES_SINCE, inside
 from reports.glossary import words
 from reports.page.pictures import Kept, Tile
@@ -30,8 +30,12 @@ MESSAGE_CHARS = 300
 INLINE_SCORES = 500_000
 """How many scores of single pairs stand inside of a page; more go beside it."""
 
+LARGEST = float(np.finfo(np.float32).max)
+"""Larger numbers of single pairs are cut to it: infinite means that there is nothing to score."""
+
 Floats = NDArray[np.float32]
-Codes = NDArray[np.uint8]
+Codes = NDArray[np.uint16]
+Flags = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -129,9 +133,12 @@ def lost(run: Run, data: PairData, kept: Kept, unreadable: int) -> list[str]:
         missing = n - int(kept.shown(tile).sum())
         if missing:
             said.append(f"{what} pictures of {missing} of {n} pairs are missing.")
+    none_made = notes.absent(run)
     for method in data.methods:
-        # Where it is not known how a swap ended, its picture is expected.
         ended = data.ended[method]
+        if method in none_made and not ended.any():
+            continue
+        # Where it is not known how a swap ended, its picture is expected.
         made = (ended == 0) | (ended == 1 + data.statuses.index(Status.OK))
         shown = kept.shown(Tile("swaps", method)) & made
         if made.any() and not shown.any():
@@ -206,7 +213,7 @@ def _metric(metric: Metric, values: Iterable[Floats | None]) -> dict[str, Any]:
     }
 
 
-def as_text(numbers: Floats | Codes) -> str:
+def as_text(numbers: Floats | Codes | Flags) -> str:
     """Numbers as base64 of a little-endian array."""
     little = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False)
     return base64.b64encode(np.ascontiguousarray(little).tobytes()).decode("ascii")
@@ -255,7 +262,8 @@ def _values(
     known = (np.stack(where) >= 0).all(0)
     of_method, of_metric, of_pair = (index[known] for index in where)
     values = np.full((len(methods), len(metrics), len(pairs)), np.nan, np.float32)
-    values[of_method, of_metric, of_pair] = rows["value"].to_numpy(np.float32)[known]
+    numbers = rows["value"].to_numpy(np.float64)[known]
+    values[of_method, of_metric, of_pair] = np.where(np.isinf(numbers), numbers, numbers.clip(-LARGEST, LARGEST))
     there = np.zeros(values.shape[:2], np.bool_)
     there[of_method, of_metric] = True
     return {
@@ -277,7 +285,7 @@ def _divisions(run: Run, levels: pd.DataFrame, position: Mapping[str, int]) -> t
 
 def _codes(of: Mapping[str, int], position: Mapping[str, int]) -> Codes:
     """``(pairs,)``: the number from 1, and 0 for pairs that are not in ``of``."""
-    codes = np.zeros(len(position), np.uint8)
+    codes = np.zeros(len(position), np.uint16)
     for pair, code in of.items():
         if pair in position:
             codes[position[pair]] = code + 1

@@ -115,7 +115,7 @@ def write(
 ) -> list[Path]:
     """Write the page as ``index.html`` into a folder, and, of a large run, what it reads beside it.
 
-    The files beside it are there before the page is; what an earlier page left and this one does not read is removed.
+    The files beside it are there before the page is.
 
     Returns:
         The files, ``index.html`` last.
@@ -126,7 +126,6 @@ def write(
     """
     explored, written = page_pairs.write(run, table, folder)
     atomic_write(folder / "index.html", render(run, table, paper, six, parted, explored))
-    page_pairs.clear(folder, explored)
     return [*written, folder / "index.html"]
 
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hifibench.errors import MissingError
-from hifibench.files import TEMPORARY, atomic_write
+from hifibench.files import atomic_write
 from reports.examples import inside
 from reports.page import assets as page_assets
 from reports.page import data as page_data
 from reports.page import pictures
-from reports.page.data import Codes, PairData
+from reports.page.data import Flags, PairData
 from reports.page.pictures import Kept, Sheets
 from reports.records import Run
 from reports.tables import Table
@@ -59,7 +55,7 @@ def write(run: Run, table: Table, folder: Path) -> tuple[Explored, list[Path]]:
     Args:
         run: the finished run.
         table: its numbers.
-        folder: of the page.
+        folder: of the page, beside that of the run or nowhere near it; without pictures of another page.
 
     Returns:
         The pairs, and the files that were written.
@@ -74,22 +70,13 @@ def write(run: Run, table: Table, folder: Path) -> tuple[Explored, list[Path]]:
         return _explored(run, table, data, kept, sheets), []
     written: list[Path] = []
     if kept.tiles:
-        with _in_place(folder / pictures.FOLDER) as made:
-            sheets = pictures.beside(kept, made)
+        (folder / pictures.FOLDER).mkdir(parents=True, exist_ok=True)
+        sheets = pictures.beside(kept, folder / pictures.FOLDER)
         written = sorted((folder / pictures.FOLDER).iterdir())
     full = _full(run, data) if folder.resolve().parent == run.folder.resolve() else None
     explored = _explored(run, table, data, kept, sheets, full, beside=True)
     atomic_write(folder / SCRIPT, f"globalThis.hifibenchPairs = {page_assets.data(explored.json)};\n")
     return explored, [*written, folder / SCRIPT]
-
-
-def clear(folder: Path, explored: Explored) -> None:
-    """Remove what an earlier report left beside the page in ``folder`` and this one has no use for."""
-    if explored.beside and explored.sheets is not None:
-        return
-    shutil.rmtree(folder / pictures.FOLDER, ignore_errors=True)
-    if not explored.beside:
-        (folder / SCRIPT).unlink(missing_ok=True)
 
 
 def _read(run: Run, table: Table) -> tuple[PairData, Kept]:
@@ -103,7 +90,7 @@ def _explored(
     data: PairData,
     kept: Kept,
     sheets: Sheets | None,
-    full: Mapping[str, Codes] | None = None,
+    full: Mapping[str, Flags] | None = None,
     beside: bool = False,
 ) -> Explored:
     made = kept if sheets is None else sheets.kept
@@ -119,7 +106,7 @@ def _explored(
     return Explored(data, content, sheets, tuple(lost), beside)
 
 
-def _full(run: Run, data: PairData) -> dict[str, Codes]:
+def _full(run: Run, data: PairData) -> dict[str, Flags]:
     """Method -> ``(pairs,)``, whether the full frame of its swap lies in the run's folder."""
     found = {}
     for method in data.methods:
@@ -127,22 +114,3 @@ def _full(run: Run, data: PairData) -> dict[str, Codes]:
         names = {path.name for path in folder.iterdir()} if folder is not None and folder.is_dir() else set()
         found[method] = np.fromiter((f"{pair}.png" in names for pair in data.pairs), np.uint8, len(data.pairs))
     return found
-
-
-@contextmanager
-def _in_place(folder: Path) -> Iterator[Path]:
-    """Give an empty folder that takes the place of ``folder`` on success, and is removed on failure."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=TEMPORARY))
-    except OSError as error:
-        raise MissingError(f"Cannot write {folder}: {error.strerror}. Free some space there.") from error
-    try:
-        yield made
-        made.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
-        made.replace(folder)
-    except OSError as error:
-        raise MissingError(f"Cannot write {folder}: {error.strerror}. Free some space there.") from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)

@@ -23,6 +23,7 @@ function say(words) {
 }
 
 const bytes = (text) => Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+const codes = (text) => new Uint16Array(bytes(text).buffer);
 
 // The pairs of the run, or a sentence on why there are none.
 function readPairs() {
@@ -46,8 +47,8 @@ class Pairs {
     this.count = this.pairs.length;
     this.position = new Map(this.pairs.map((name, pair) => [name, pair]));
     this.there = this.tiles ? bytes(this.tiles.there) : null;
-    this.levels = this.splits.map((split) => bytes(split.of));
-    this.ends = this.methods.map((method) => (method.ended ? bytes(method.ended) : null));
+    this.levels = this.splits.map((split) => codes(split.of));
+    this.ends = this.methods.map((method) => (method.ended ? codes(method.ended) : null));
     this.frames = this.full ? this.full.map(bytes) : null;
     this.numbers = new Map();
   }

@@ -138,8 +138,9 @@ class Gallery {
     const start = this.page * PAGE;
     const shown = this.listed.slice(start, start + PAGE);
     const n = this.listed.length;
-    const of = n === this.pairs.count ? `${n} pairs` : `${n} that fit (${this.pairs.count} in all)`;
-    byId("count").textContent = n ? `${start + 1} to ${start + shown.length} of ${of}` : "No pair fits.";
+    const some = n === 1 ? "1 pair" : `${start + 1} to ${start + shown.length} of ${n} pairs`;
+    const all = n === this.pairs.count ? "" : ` that ${n === 1 ? "fits" : "fit"} (${this.pairs.count} in all)`;
+    byId("count").textContent = n ? `${some}${all}` : "No pair fits.";
     for (const pager of document.querySelectorAll(".pager")) {
       pager.hidden = this.pages === 1;
       pager.querySelector(".back").disabled = this.page === 0;

@@ -217,7 +217,7 @@ class Viewer {
       button.title = name;
       button.setAttribute("aria-pressed", String(method === this.method));
       if (pairs.tiles) button.append(pairs.picture(pair, pairs.tiles.swaps[method], "", this.gallery.without(method, pair)));
-      button.append(name);
+      button.append(make("span", "name", name));
       button.addEventListener("click", () => this.choose(method));
       listed.append(button);
     }

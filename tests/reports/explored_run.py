@@ -13,7 +13,9 @@ import pandas as pd
 from PIL import Image
 
 from reports import parts, read, tables
+from reports import write as report
 from reports.page import page
+from reports.staging import staged
 
 MakeRun = Callable[..., Path]
 PAIRS = 28
@@ -106,4 +108,7 @@ def write_page(folder: Path) -> list[Path]:
     """Write the page of a run folder where reports go."""
     run = read.run(folder)
     table = tables.build(run)
-    return page.write(run, table, None, None, parts.build(run, table), folder / "report")
+    place = folder / "report"
+    with staged(place, report.owned) as made:
+        written = page.write(run, table, None, None, parts.build(run, table), made)
+    return [place / path.relative_to(made) for path in written]

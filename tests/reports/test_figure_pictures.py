@@ -72,6 +72,9 @@ def test_source_target_and_methods_stand_in_their_columns(make_run: MakeRun) -> 
     )
     assert words(one).count("FaceSwap") == words(one).count("source") == 2
     assert "no image" in words(one) and one.generated
+    # The numbers of the rows are those that the caption gives the pairs.
+    assert [word for word in words(one) if word.isdigit()] == ["1", "2", "3"]
+    assert ", ".join(f"{row} {example.pair}" for row, example in enumerate(run.examples, 1)) in one.caption
     assert all(example.pair in one.caption for example in run.examples) and "not by result" in one.caption
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import explored_run
 import numpy as np
+import pandas as pd
 import pytest
 from explored_run import FAILED, LEVELS, NOTHING, PAIRS
 from PIL import Image
@@ -232,3 +233,35 @@ def test_a_page_that_cannot_be_made_leaves_the_old_one(make_run: MakeRun, monkey
         explored_run.write_page(folder)
     assert {path: path.read_bytes() for path in (folder / "report").rglob("*") if path.is_file()} == before
     assert len(list((folder / "report").iterdir())) == 3
+
+
+def test_there_may_be_more_parts_than_a_byte_counts(make_run: MakeRun) -> None:
+    folder = explored_run.write(make_run)
+    named = [f"p{index:03d}" for index in range(PAIRS)]
+    levels = pd.DataFrame({"pair": named, "split": explored_run.SPLIT, "level": [f"of {name}" for name in named]})
+    strangers = pd.DataFrame({"pair": "nobody", "split": explored_run.SPLIT, "level": [f"l{k}" for k in range(300)]})
+    pd.concat([strangers, levels]).to_parquet(folder / "splits.parquet", index=False)
+    explored = explore(folder)
+    (split,) = explored.data.divisions
+    assert [split.levels[code - 1] for code in split.of] == [f"of {name}" for name in explored.data.pairs]
+    assert np.frombuffer(base64.b64decode(explored.json["splits"][0]["of"]), "<u2").tolist() == split.of.tolist()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_number_beyond_single_precision_is_not_taken_for_nothing_to_score(make_run: MakeRun) -> None:
+    folder = explored_run.write(make_run)
+    rows = pd.read_parquet(folder / "scores.parquet")
+    for row, number in enumerate((1e300, -1e300, np.inf)):
+        rows.loc[row, "value"] = number
+    rows.to_parquet(folder / "scores.parquet", index=False)
+    values = explore(folder).data.values[rows["method"][0], rows["metric"][0]][:3]
+    assert values.tolist() == [page_data.LARGEST, -page_data.LARGEST, np.inf]
+
+
+def test_of_a_method_without_any_swap_no_picture_is_missed(make_run: MakeRun) -> None:
+    content = explored_run.finished_run.results()
+    content["methods"][4]["status"] = {"no face in source": 100}
+    folder = explored_run.write(make_run, content=content)
+    for name in ("swaps", "pictures/swaps", "pictures/masks"):
+        shutil.rmtree(folder / name / "hififace")
+    assert explore(folder).lost == ()

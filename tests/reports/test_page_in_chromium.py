@@ -24,12 +24,13 @@ from reports.paper import table_one as paper_table
 from reports.paper.formats import ELSEWHERE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = pytest.mark.slow
 
 MakeRun = Callable[..., Path]
 Open = Callable[..., "Page"]
+Colour = tuple[float, ...]
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -189,12 +190,14 @@ def test_pairs_are_chosen_by_part_by_name_and_by_how_they_ended(visit: Open, rep
     tab = visit(report)
     assert tab.locator("#count").inner_text() == f"1 to 24 of {PAIRS} pairs"
     tab.locator("[data-split='0']").select_option("far")
-    assert tab.locator("#count").inner_text() == f"1 to 14 of 14 that fit ({PAIRS} in all)"
+    assert tab.locator("#count").inner_text() == f"1 to 14 of 14 pairs that fit ({PAIRS} in all)"
     plan = [pair.pair for pair in finished_run.manifest(PAIRS).pairs]
     assert set(_cards(tab)) == set(plan[1::2])
     tab.locator("[data-split='0']").select_option("all")
     tab.locator("#pick-text").fill("P01")
     assert sorted(_cards(tab)) == [f"p01{digit}" for digit in range(10)]
+    tab.locator("#pick-text").fill("p010")
+    assert tab.locator("#count").inner_text() == f"1 pair that fits ({PAIRS} in all)"
     tab.locator("#pick-text").fill("nobody")
     assert tab.locator("#count").inner_text() == "No pair fits."
     tab.locator("#pick-text").fill("")
@@ -225,6 +228,27 @@ def test_the_gallery_shows_the_worst_and_the_best_cases_page_by_page(visit: Open
     assert "nothing to score" in tab.locator("#gallery").inner_text()
     tab.locator("#pick-order").select_option("run")
     assert _cards(tab) == [pair.pair for pair in finished_run.manifest(PAIRS).pairs][:24]
+
+
+def test_the_strips_show_the_mean_of_the_pairs_that_are_chosen(visit: Open, report: Path) -> None:
+    tab = visit(report)
+    tab.locator("#pick-metric").select_option("Pose error: 3ddfa (deg)")
+    plan = [pair.pair for pair in finished_run.manifest(PAIRS).pairs]
+    for part, start, step in (("all", 0, 1), ("far", 1, 2)):
+        tab.locator("[data-split='0']").select_option(part)
+        values = [
+            [explored_run.value(row, 8, k) for k in range(start, PAIRS, step)
+             if plan[k] != explored_run.NOTHING and (row != 3 or plan[k] not in FAILED)]
+            for row in range(5)
+        ]  # fmt: skip
+        means = np.array([np.mean(one) for one in values])
+        shown = [float(text.split()[-1]) for text in tab.locator("#strips .mean").all_inner_texts()]
+        assert shown == pytest.approx(means, abs=5e-3)
+        # From the least number of all pairs to the greatest; the line stands where the mean is among them.
+        low, high = (float(text) for text in tab.locator("#strips .ends span").all_inner_texts())
+        lines = tab.eval_on_selector_all("#strips .middle", "all => all.map(one => one.getAttribute('d'))")
+        places = [float(line[1:].split()[0]) / 64 for line in lines]
+        assert places == pytest.approx((means - low) / (high - low), abs=5e-3)
 
 
 def test_arrow_keys_go_through_the_gallery_and_over_its_pages(visit: Open, report: Path) -> None:
@@ -308,6 +332,64 @@ def _brightness(png: bytes) -> float:
     return float(np.asarray(Image.open(io.BytesIO(png)).convert("L"), np.float64)[10:-10, 10:-10].mean())
 
 
+def _paint(folder: Path) -> dict[Path, Colour]:
+    """Give every picture of a run a colour of its own."""
+    painted = {}
+    for index, path in enumerate(sorted((folder / "pictures").rglob("*.jpg"))):
+        number = index * 101 % 7**3  # no two pictures that lie side by side are alike
+        colour = tuple(42 * (number // 7**place % 7) for place in range(3))
+        Image.new("RGB", (64, 64), colour).save(path, quality=95)
+        painted[path.relative_to(folder / "pictures")] = colour
+    return painted
+
+
+def _colour(png: bytes, across: float = 0.5) -> Colour:
+    """What stands in the middle of a picture's height, and so far from its left."""
+    picture = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+    y, x = picture.shape[0] // 2, int(across * picture.shape[1])
+    return tuple(picture[y - 2 : y + 2, x - 2 : x + 2].reshape(-1, 3).mean(0).tolist())
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_every_picture_is_of_the_method_and_pair_that_it_stands_for(
+    visit: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
+    # Three masks: of ten tiles a sheet has other many columns than rows.
+    folder = explored_run.write(_maker(tmp_path), masks=("re-encode", "faceswap", "hififace"))
+    painted = _paint(folder)
+    if beside:
+        monkeypatch.setattr(pictures, "INLINE_BYTES", 1000)
+    # All of it fits the window: nothing scrolls, and nothing is covered.
+    tall = {"width": 1280, "height": 6000}
+    tab = visit(explored_run.write_page(folder)[-1], "#pair=p004", viewport=tall)
+
+    def shows(locator: Locator, *path: str, across: float = 0.5) -> None:
+        tab.evaluate("Promise.all([...document.querySelectorAll('img')].map(one => one.decode()))")
+        assert _colour(locator.screenshot(), across) == pytest.approx(painted[Path(*path)], abs=12), path
+
+    figure = lambda words: tab.locator(f"#viewer figure:has(figcaption:text-is('{words}')) .tile").first  # noqa: E731
+    for name in ("hififace", "faceswap"):
+        tab.locator("#viewer .swaps button", has_text=name).click()
+        shows(figure("source"), "sources", "p004.jpg")
+        shows(figure("target"), "targets", "p004.jpg")
+        shows(figure("mask: white is the swap"), "masks", name, "p004.jpg")
+        # The target lies on the left of the edge, the swap on the right.
+        shows(tab.locator("#viewer .compare"), "targets", "p004.jpg", across=0.25)
+        shows(tab.locator("#viewer .compare"), "swaps", name, "p004.jpg", across=0.75)
+    tab.locator("#viewer input[type=range]").press("End")
+    shows(tab.locator("#viewer .compare"), "targets", "p004.jpg", across=0.75)
+    for name in finished_run.METHODS:
+        shows(tab.locator(f"#viewer .swaps button:has-text('{name}') .tile"), "swaps", name, "p004.jpg")
+    tab.keyboard.press("Escape")
+    for name in ("target-copy", "hififace"):
+        tab.locator("#pick-method").select_option(name)
+        for place in (0, 3):
+            card = tab.locator("#gallery .pair").nth(place)
+            pair = card.get_attribute("data-pair")
+            for tile, path in enumerate((("sources",), ("targets",), ("swaps", name))):
+                shows(card.locator(".tile").nth(tile), *path, f"{pair}.jpg")
+
+
 def test_every_score_of_a_pair_is_in_its_table(visit: Open, report: Path) -> None:
     tab = visit(report, f"#pair={FAILED[0]}")
     cells = tab.locator("#viewer .scores tbody tr")
@@ -335,8 +417,16 @@ def test_light_and_dark_follow_the_system_until_told_otherwise(visit: Open, repo
     assert light.evaluate(ground) == black
     light.locator("#theme").click()
     assert light.evaluate(ground) == white
-    dark.locator("#theme").click()
-    assert dark.evaluate(ground) == white
+    # Paper is white, whatever the screen is.
+    for chosen in (False, True):
+        if chosen:
+            dark.locator("#theme").click()
+            assert dark.evaluate(ground) == white
+            dark.locator("#theme").click()
+        dark.emulate_media(media="print")
+        assert dark.evaluate(ground) == white
+        dark.emulate_media(media="screen")
+        assert dark.evaluate(ground) == black
 
 
 def test_nothing_sticks_out_of_a_phone(visit: Open, report: Path) -> None:
@@ -448,3 +538,25 @@ def test_the_keyboard_alone_reaches_the_results_first(visit: Open, report: Path)
     assert tab.evaluate(outline) != "none"
     tab.keyboard.press("Enter")
     assert tab.evaluate("location.hash") == "#results"
+
+
+def test_names_that_a_script_knows_or_that_are_long_stand_like_all_others(visit: Open, tmp_path: Path) -> None:
+    names = ["__proto__", "10", "2", "constructor", "a" * 200, "<b>ü"]
+    folder = explored_run.write(_maker(tmp_path), content=finished_run.results(names), masks=names[:2])
+    tab = visit(explored_run.write_page(folder)[-1])
+    assert _rows(tab) == names
+    assert tab.locator("#strips .name").all_inner_texts() == names
+    tab.locator("#results thead th").nth(1).locator("button").click()  # no name covers the headings
+    tab.locator("#bar summary").click()
+    for name in ("__proto__", "10"):
+        tab.locator(f"#bar input[value='{name}']").uncheck()
+    assert tab.locator("#strips .name").all_inner_texts() == names[2:]
+    tab.locator("#gallery .pair").first.click()
+    assert tab.locator("#viewer .scores thead th").all_inner_texts()[1:] == names[2:]
+    shown = tab.locator("#viewer .scores tbody tr").nth(5).locator("td").all_inner_texts()
+    assert [float(text) for text in shown] == pytest.approx(
+        [explored_run.value(row, 4, 0) for row in range(2, len(names))], abs=5e-4
+    )
+    for row in (tab.locator("#viewer .swaps button").nth(index) for index in range(len(names) - 2)):
+        box = row.bounding_box()
+        assert box is not None and box["height"] < 200

@@ -37,7 +37,15 @@ def test_licences_and_acceptance_have_words_of_their_own() -> None:
 
 
 def test_acceptance_of_nothing_is_silent() -> None:
-    assert provenance.describe({"acceptance": None, "licences": None}) == provenance.Provenance((), (), ())
+    for acceptance in (None, {"kept": 0, "tried": 0}, {}):
+        told = provenance.describe({"acceptance": acceptance, "licences": None})
+        assert told == provenance.Provenance((), (), ())
+
+
+def test_what_is_no_count_is_shown_as_it_stands() -> None:
+    told = provenance.describe({"acceptance": {"kept": None, "tried": "many"}})
+    assert told.facts == (("acceptance, kept", "—"), ("acceptance, tried", "many"))
+    assert provenance.hardware({"memory_gib": "unknown"}) == (("memory gib", "unknown"),)
 
 
 def test_hardware_has_units() -> None:

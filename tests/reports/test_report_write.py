@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import explored_run
 import pytest
 
 from hifibench.errors import MissingError, UsageError
@@ -68,3 +70,50 @@ def test_an_unfinished_run_writes_nothing(make_run: MakeRun) -> None:
     with pytest.raises(MissingError, match="not finished"):
         write.write_all(folder)
     assert not (folder / "report").exists()
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["scores.parquet", "splits.parquet"])
+def test_damage_that_is_met_last_leaves_no_half_report(make_run: MakeRun, name: str) -> None:
+    folder = explored_run.write(make_run)
+    (folder / name).write_bytes((folder / name).read_bytes()[:100])
+    there = {*folder.iterdir()}
+    with pytest.raises(UsageError, match=rf"{re.escape(name)} is damaged"):
+        write.write_all(folder)
+    assert {*folder.iterdir()} == there
+
+
+@pytest.mark.parametrize("full_at", ["table.tex", "index.html", "tradeoff.svg"])
+def test_a_full_disk_leaves_the_report_of_before(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, full_at: str
+) -> None:
+    folder = make_run(examples=0)
+    write.write_all(folder)
+    results = folder / "results.json"
+    results.write_text(results.read_text().replace("Generated portraits", "Other portraits"))
+    before = contents(folder)
+    write_bytes = Path.write_bytes
+    suffix, marker = Path(full_at).suffix, {"index.html": b"<!doctype", "tradeoff.svg": b"<svg"}.get(full_at, b"")
+
+    def full(path: Path, data: bytes) -> int:
+        if path.suffix == suffix and marker in data:
+            raise OSError(28, "No space left on device")
+        return write_bytes(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(MissingError, match="No space left on device"):
+        write.write_all(folder)
+    assert contents(folder) == before
+
+
+def test_a_report_that_cannot_be_a_folder_is_told(make_run: MakeRun) -> None:
+    folder = make_run(examples=0)
+    (folder / "report").write_text("mine")
+    there = {*folder.iterdir()}
+    with pytest.raises(MissingError, match=r"Cannot write .*report: File exists"):
+        write.write_all(folder)
+    assert {*folder.iterdir()} == there
+    assert (folder / "report").read_text() == "mine"
