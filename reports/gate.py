@@ -122,11 +122,11 @@ class _Holding:
         """The line with what is said of its value."""
         if golden.value is None or now.value is None:
             return self._without(line, golden, now)
-        allowed = golden.tolerance
+        allowed, by_hand = golden.tolerance, golden.by_hand
         if self._chance is not None:
-            allowed = golden.tolerance_other if golden.by_hand else None
+            allowed = golden.tolerance_other if by_hand else None
             if allowed is None:
-                allowed = tolerances.other(golden, now, metric, self._chance)
+                allowed, by_hand = tolerances.other(golden, now, metric, self._chance), False
         if allowed is None:
             whose = "golden" if golden.low is None or golden.high is None else "run"
             return replace(line, verdict=Verdict.UNGATED, said=f"The {whose} has no interval for it.")
@@ -135,7 +135,7 @@ class _Holding:
         slack = _SLACK * max(abs(golden.value), abs(now.value))
         beyond = abs(now.value - golden.value) > allowed + slack
         verdict = direction(golden.value, now.value, metric) if beyond else Verdict.HELD
-        return replace(line, verdict=verdict, tolerance=allowed, said="Set by hand." if golden.by_hand else "")
+        return replace(line, verdict=verdict, tolerance=allowed, said="Set by hand." if by_hand else "")
 
     def _without(self, line: Line, golden: Number, now: Number) -> Line:
         if golden.value is None and now.value is None:

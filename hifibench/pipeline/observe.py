@@ -173,16 +173,19 @@ class Observer:
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Apply a function to all items, in the observer's threads, in order."""
         import cv2
+        import torch
 
-        # One image per thread: OpenCV's own threads inside would only fight over the same cores.
-        before = cv2.getNumThreads()
+        # One image per thread: threads of OpenCV's and PyTorch's own inside would only fight over the same cores.
+        before, inside = cv2.getNumThreads(), torch.get_num_threads()
         cv2.setNumThreads(1)
+        torch.set_num_threads(max(1, inside // self._workers))
         pool = ThreadPoolExecutor(self._workers)
         try:
             return list(pool.map(function, items))
         finally:
             pool.shutdown(cancel_futures=True)
             cv2.setNumThreads(before)
+            torch.set_num_threads(inside)
 
     def find(self, frame: Frame, like: Face | None = None, content: str | None = None) -> Face | None:
         """The face to observe in a frame: the largest and most central, or the one that overlaps ``like`` most."""
