@@ -12,7 +12,7 @@ def gate(run: Path, golden: Path, update: bool, junit: Path | None, summary: Pat
 
     Args:
         run: folder of a finished run.
-        golden: the golden file (`reports.golden`).
+        golden: the golden file (`reports.gates.golden`).
         update: write the file from this run.
         junit: file for a JUnit XML report.
         summary: file that a Markdown summary is appended to.
@@ -34,8 +34,10 @@ def _gate(folder: Path, path: Path, junit: Path | None, summary: Path | None) ->
     from rich.console import Console
 
     from hifibench.files import atomic_write
-    from reports import gate_formats, golden, read
-    from reports.gate import gate as hold
+    from reports import read
+    from reports.gates import formats as gate_formats
+    from reports.gates import golden
+    from reports.gates.gate import gate as hold
 
     made = hold(read.run(folder), golden.read(path))
     if junit is not None:
@@ -53,7 +55,10 @@ def _gate(folder: Path, path: Path, junit: Path | None, summary: Path | None) ->
 def _update(folder: Path, path: Path) -> None:
     from rich.console import Console
 
-    from reports import gate_formats, golden, golden_update, read
+    from reports import read
+    from reports.gates import formats as gate_formats
+    from reports.gates import golden
+    from reports.gates import update as golden_update
 
     made = golden_update.prepare(read.run(folder), path)
     golden.write(made.golden, path)

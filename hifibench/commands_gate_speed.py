@@ -40,7 +40,8 @@ def gate_speed(base: str, head: str, rounds: int, slower: float, junit: Path | N
     from rich.console import Console
 
     from hifibench.files import atomic_write
-    from reports import gate_formats, speed_gate
+    from reports.gates import formats as gate_formats
+    from reports.gates import speed as speed_gate
 
     commands = {"base": _words("base", base), "head": _words("head", head)}
     environment = {THREADS: "1", **os.environ}

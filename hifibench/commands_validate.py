@@ -10,7 +10,7 @@ import typer
 from hifibench.errors import UsageError
 
 if TYPE_CHECKING:
-    from reports.results_file import ResultsFile
+    from reports.results.file import ResultsFile
 
 
 def validate(path: Path) -> None:
@@ -23,7 +23,7 @@ def validate(path: Path) -> None:
         MissingError: the run in the folder is not finished.
         UsageError: there is no such file, its version is unknown, or something is wrong with it.
     """
-    from reports import results_file
+    from reports.results import file as results_file
 
     file = path / "results.json" if path.is_dir() else path
     if path.is_dir() and not file.is_file():
@@ -41,7 +41,7 @@ def validate(path: Path) -> None:
 
 def summary(content: ResultsFile) -> str:
     """What a valid file holds, in one or two sentences."""
-    from reports.migrate import NEWEST
+    from reports.results.migrate import NEWEST
 
     raw = content.raw
     counted = [(len(raw["methods"]), "method"), (len(raw["metrics"]), "metric"), (raw["n_pairs"], "pair")]
@@ -56,8 +56,8 @@ def summary(content: ResultsFile) -> str:
 
 def _folder(folder: Path) -> tuple[str, ...]:
     """Notes on the files beside ``results.json``; raises `UsageError` where one contradicts it."""
-    from reports import run_files
-    from reports.results_file import SHOWN
+    from reports.results import run_files
+    from reports.results.file import SHOWN
 
     found = run_files.check(folder)
     count = len(found.problems)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hifibench.records import Manifest, Status
-from reports.problems import printable
 from reports.records import Example, Method
+from reports.results.problems import printable
 
 ROLES = ("source", "target")
 KEPT = 8

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hifibench.errors import MissingError, UsageError, first_line
 from hifibench.records import Manifest, Status
-from reports import examples, results_file
-from reports.problems import pointer, unwritable
+from reports import examples
 from reports.records import Results, Run, Timing
+from reports.results import file as results_file
+from reports.results.problems import pointer, unwritable
 
 if TYPE_CHECKING:
     import pandas as pd

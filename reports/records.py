@@ -227,7 +227,7 @@ class Run:
         provenance: ``run.json`` as it stands: versions, commit, command, licences and more.
         examples: the pairs kept to look at, in the manifest's order.
         videos: pair -> video of its target; empty where the manifest is gone.
-        schema: version of its ``results.json``; `reports.migrate` put older ones into the words of the newest.
+        schema: version of its ``results.json``; `reports.results.migrate` put older ones into the words of the newest.
         missing: what of the run is gone or cannot be read, such as deleted images: one phrase each, for a reader of the
             report; empty where all is there.
     """

@@ -28,9 +28,10 @@ from hifibench.pipeline.run import run
 from hifibench.pipeline.store import RunFolder, chunks
 from hifibench.records import Floats, Manifest, Swap
 from hifibench.suite import Suite
-from reports import golden, read
-from reports.gate import gate
-from reports.gate_records import Gate
+from reports import read
+from reports.gates import golden
+from reports.gates.gate import gate
+from reports.gates.records import Gate
 
 pytestmark = pytest.mark.slow
 

@@ -18,8 +18,10 @@ from hifibench.experts.reconstruction import CARD as TDDFA
 from hifibench.pipeline.plan import pairs_table
 from hifibench.records import Manifest, Status
 from metrics.reference import CEILING, CHANCE_SLACK
-from reports import migrate, records, results_schema
+from reports import records
 from reports.formats import CSV_FIELDS
+from reports.results import migrate
+from reports.results import schema as results_schema
 
 ROOT = Path(__file__).parents[1]
 OURS = ("hifibench.", "baselines.")

@@ -17,8 +17,8 @@ from scipy import stats
 from hifibench import commands_gate_speed
 from hifibench.commands_gate_speed import gate_speed, seconds
 from hifibench.errors import GateError, UsageError
-from reports import speed_gate
-from reports.speed_gate import Outcome, Round, judge
+from reports.gates import speed as speed_gate
+from reports.gates.speed import Outcome, Round, judge
 
 
 def rounds(*ratios: float) -> tuple[Round, ...]:

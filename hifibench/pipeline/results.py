@@ -20,7 +20,7 @@ from hifibench.records import Manifest, Score
 from hifibench.suite import Suite
 
 SCHEMA = 3
-"""Version of ``results.json``; `reports.migrate` reads older ones, docs/results.md says what each holds."""
+"""Version of ``results.json``; `reports.results.migrate` reads older ones, docs/results.md says what each holds."""
 
 
 @dataclass(frozen=True)

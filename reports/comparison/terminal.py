@@ -10,8 +10,8 @@ from reports import printed
 from reports.comparison import formats as said
 from reports.comparison.records import Compared, Comparison, Verdict, count
 from reports.grids import empty
-from reports.problems import printable
 from reports.records import Metric
+from reports.results.problems import printable
 from reports.tables import number
 
 if TYPE_CHECKING:

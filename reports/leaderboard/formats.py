@@ -21,7 +21,7 @@ from reports.latex import PREAMBLE, TexRow, Words, latex_floats, latex_notes
 from reports.latex import Block as TexBlock
 from reports.leaderboard.records import BY_INTERVAL, TITLE, Block, Entry, Leaderboard, Placed
 from reports.printed import stacked, width
-from reports.problems import printable
+from reports.results.problems import printable
 from reports.tables import Column
 
 if TYPE_CHECKING:

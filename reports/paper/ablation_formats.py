@@ -20,7 +20,7 @@ from reports.latex import PREAMBLE, Block, Lines, TexRow, Words, latex_floats, l
 from reports.notes import Note
 from reports.paper.ablation import AblationCell, AblationRow, AblationTable
 from reports.printed import stacked, width
-from reports.problems import printable
+from reports.results.problems import printable
 from reports.tables import Column
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from rich.text import Text
 from reports.paper.formats import ELSEWHERE
 from reports.paper.records import Line, PaperCell, PaperTable
 from reports.printed import stacked, width
-from reports.problems import printable
+from reports.results.problems import printable
 
 
 def show(table: PaperTable, console: Console) -> None:

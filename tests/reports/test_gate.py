@@ -15,10 +15,10 @@ from scipy import stats
 from hifibench.errors import UsageError
 from hifibench.records import Cost
 from metrics.statistics import cluster_bootstrap, wilson
-from reports import golden
-from reports.gate import Gate, gate
-from reports.gate_records import Line, Verdict
-from reports.golden import Golden
+from reports.gates import golden
+from reports.gates.gate import Gate, gate
+from reports.gates.golden import Golden
+from reports.gates.records import Line, Verdict
 from reports.records import Check, Method, Metric, Result, Results, Run, Timing
 
 

@@ -14,9 +14,11 @@ from gate_runs import POSE, RETRIEVAL
 from rich.console import Console
 
 from hifibench.errors import MissingError
-from reports import gate_formats, golden, golden_update
-from reports.gate import gate
-from reports.gate_records import Gate, Line, Verdict
+from reports.gates import formats as gate_formats
+from reports.gates import golden
+from reports.gates import update as golden_update
+from reports.gates.gate import gate
+from reports.gates.records import Gate, Line, Verdict
 from reports.records import Result, Run
 
 HOSTILE = '<script>alert("x")</script> | `ä` & \\ $x$ @all [b]&lt;[/b] \x1b[31m\x00\ud800\uffff'

@@ -13,8 +13,9 @@ import pytest
 from gate_runs import POSE, RETRIEVAL, SHAPE
 
 from hifibench.errors import UsageError
-from reports import golden, golden_update
-from reports.golden import Golden
+from reports.gates import golden
+from reports.gates import update as golden_update
+from reports.gates.golden import Golden
 
 
 def number(made: Golden, method: str, metric: str) -> golden.Number:

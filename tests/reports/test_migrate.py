@@ -12,7 +12,10 @@ import pytest
 from hifibench import registry
 from hifibench.errors import UsageError
 from hifibench.pipeline.results import SCHEMA
-from reports import migrate, read, results_rules, results_schema
+from reports import read
+from reports.results import migrate
+from reports.results import rules as results_rules
+from reports.results import schema as results_schema
 
 MakeRun = Callable[..., Path]
 FORGERY = "forgery_auc[blend-cnn,video]"

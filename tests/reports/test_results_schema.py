@@ -17,8 +17,12 @@ from jsonschema import Draft202012Validator
 
 from hifibench.errors import UsageError
 from hifibench.records import Cost, Status
-from reports import migrate, read, records, results_file, results_rules, results_schema
-from reports.problems import Problem, pointer, said
+from reports import read, records
+from reports.results import file as results_file
+from reports.results import migrate
+from reports.results import rules as results_rules
+from reports.results import schema as results_schema
+from reports.results.problems import Problem, pointer, said
 
 MakeRun = Callable[..., Path]
 VERSIONS = range(migrate.OLDEST, migrate.NEWEST + 1)

@@ -7,9 +7,9 @@ import math
 import pytest
 from scipy import stats
 
-from reports import tolerances
-from reports.golden import GoldenMetric, Number
-from reports.tolerances import Chance, rounded_up
+from reports.gates import tolerances
+from reports.gates.golden import GoldenMetric, Number
+from reports.gates.tolerances import Chance, rounded_up
 
 DEGREES = GoldenMetric(unit="deg", direction="down", decimals=2)
 RATE = GoldenMetric(unit="%", direction="up", decimals=1, rate=True)

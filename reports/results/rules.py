@@ -1,6 +1,6 @@
 """What one value of ``results.json`` demands of another: what no JSON Schema can say.
 
-Every rule takes the file in the words of the newest version (`reports.migrate`), of which the schema holds.
+Every rule takes the file in the words of the newest version (`reports.results.migrate`), of which the schema holds.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from reports.problems import Problem, pointer, said
+from reports.results.problems import Problem, pointer, said
 
 Raw = Mapping[str, Any]
 

@@ -1,7 +1,7 @@
 """Older versions of ``results.json`` in the words of the newest: one pure function per step, from dict to dict.
 
 What an older run did not measure stays unknown: a step adds keys with what is known from the names alone, and never
-guesses a number. What each version holds: docs/results.md and the schemas in `reports.results_schema`.
+guesses a number. What each version holds: docs/results.md and the schemas in `reports.results.schema`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hifibench.errors import UsageError
-from reports.problems import said as told
+from reports.results.problems import said as told
 
 OLDEST, NEWEST = 1, 3
 """Versions of ``results.json`` that this package reads."""

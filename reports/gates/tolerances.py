@@ -12,7 +12,7 @@ from decimal import ROUND_CEILING, Context
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from reports.golden import GoldenMetric, Number
+    from reports.gates.golden import GoldenMetric, Number
 
 OF_INTERVAL = 0.25
 """Share of an interval's half width that another processor or library may move a number by, over the same pairs."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree as XML
 
 from reports.formats import markdown_row
-from reports.gate_formats import clean, escape, heading, junit_suite
+from reports.gates.formats import clean, escape, heading, junit_suite
 
 LEVEL = 0.95
 """Least probability with which the interval holds the median, where there are rounds enough."""

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as XML
 
 from hifibench.errors import MissingError
 from reports.formats import markdown_escape, markdown_row
-from reports.gate_records import COSTS, Gate, Line, Verdict
+from reports.gates.records import COSTS, Gate, Line, Verdict
 from reports.grids import empty
 from reports.tables import MISSING, number
 

@@ -19,9 +19,9 @@ from hifibench.errors import UsageError
 from hifibench.files import atomic_write
 from hifibench.tables import Table
 from hifibench.tables import read as read_table
-from reports import tolerances
+from reports.gates import tolerances
+from reports.gates.tolerances import Chance, rounded_up
 from reports.records import Metric, Result, Run
-from reports.tolerances import Chance, rounded_up
 
 SCHEMA = 1
 """Version of the file."""

@@ -17,7 +17,7 @@ from hifibench.pipeline.store import RunFolder, chunks
 from hifibench.records import Status
 from reports import read
 from reports.examples import inside
-from reports.problems import Problem, printable, said
+from reports.results.problems import Problem, printable, said
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,7 +1,7 @@
 """The JSON Schemas of ``results.json``, one for each version, and what of a file does not fit its own.
 
 The schemas (draft 2020-12) lie in ``schema/results-<version>.json`` and say of every key what it means, its range, and
-whether it may be null. What one value demands of another is checked by `reports.results_rules`.
+whether it may be null. What one value demands of another is checked by `reports.results.rules`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hifibench.registry import did_you_mean
-from reports.migrate import NEWEST, OLDEST, version
-from reports.problems import Problem, pointer, said
+from reports.results.migrate import NEWEST, OLDEST, version
+from reports.results.problems import Problem, pointer, said
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
 
-FOLDER = Path(__file__).with_name("schema")
+FOLDER = Path(__file__).with_name("schemas")
 
 _TYPES = {
     "object": "an object",

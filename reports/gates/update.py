@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hifibench.errors import UsageError
-from reports.gate import direction, failed_checks
-from reports.gate_records import Line, Verdict
-from reports.golden import Golden, of, read
+from reports.gates.gate import direction, failed_checks
+from reports.gates.golden import Golden, of, read
+from reports.gates.records import Line, Verdict
 from reports.records import Run
 from reports.tables import number as printed
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hifibench.errors import UsageError
-from reports import migrate, results_rules, results_schema
-from reports.problems import Problem, printable, unwritable
+from reports.results import migrate
+from reports.results import rules as results_rules
+from reports.results import schema as results_schema
+from reports.results.problems import Problem, printable, unwritable
 
 SHOWN = 20
 """Problems that a message lists; of the others it tells the number."""

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hifibench.errors import UsageError
-from reports import tolerances
-from reports.gate_records import COSTS, Gate, Line, Verdict
-from reports.golden import CARD, Golden, GoldenMethod, GoldenMetric, Key, Number, cards, measured, number, videos
+from reports.gates import tolerances
+from reports.gates.golden import CARD, Golden, GoldenMethod, GoldenMetric, Key, Number, cards, measured, number, videos
+from reports.gates.records import COSTS, Gate, Line, Verdict
+from reports.gates.tolerances import Chance
 from reports.records import Method, Run
-from reports.tolerances import Chance
 
 SIZE = 0.1
 """Share by which the number of pairs of two runs may differ: among fewer faces a right one is found more easily."""
