@@ -211,8 +211,8 @@ def test_speed_is_held_against_the_base(tmp_path: Path) -> None:
     assert Path(f"{job.log}.pip").read_text().strip() == str(job.temp / "hifibench" / "base")
     assert (job.temp / "hifibench" / "base" / "state").read_text() == "base"
     runs = [one for one in words(job.log) if one[0] == "run"]
-    # One of each to warm up, three of each that count; every one in a folder of its own, with what is downloaded.
-    assert len(runs) == 8 and len({one[one.index("--out") + 1] for one in runs}) == 8
+    # One of each to warm up, six of each that count; every one in a folder of its own, with what is downloaded.
+    assert len(runs) == 14 and len({one[one.index("--out") + 1] for one in runs}) == 14
     assert all(one[:4] == ["run", "ci", "--limit", "4"] and one[-1] == "--quiet" for one in runs)
     assert set(Path(f"{job.log}.caches").read_text().split()) == {"assets", "heads"}
     assert not Path(runs[0][runs[0].index("--out") + 1]).exists()
