@@ -135,7 +135,7 @@ def _pictures(folder: Path, names: Sequence[str], methods: Sequence[str], faces:
     """Every picture is one of a few files under another name, so that a large run takes little of the disk."""
     pool = folder / "pool"
     for index, face in enumerate(faces):
-        save(pool / f"{index}.jpg", face, Part(0, 0, *face.shape[1::-1]), "made up")
+        save(pool / f"{index}.jpg", face, Part(0, 0, *face.shape[1::-1]), {"generator": "made up"})
         save(pool / f"mask-{index}.jpg", _oval(face.shape[0], index), Part(0, 0, *face.shape[1::-1]))
     at = Pictures(folder)
     for number, name in enumerate(names):

@@ -98,6 +98,19 @@ def loader(data: Data) -> Loader:
     return load
 
 
+def provenance(data: Data, ref: ImageRef) -> dict[str, str] | None:
+    """What files with an image say of how it was generated (`hifibench.data.images.save_png`); ``None``: it is none."""
+    if isinstance(data, FileData | FfppData):
+        return None
+    if isinstance(data, HeadData):
+        from hifibench.data import heads
+
+        return {"generator": heads.GENERATOR, "head": ref.uri}
+    from hifibench.data import generator
+
+    return {"generator": generator.NAME, "portrait": ref.uri}
+
+
 def facts(data: Data) -> Facts | None:
     """A function from a manifest's image to what is known of it by its making; ``None`` where nothing is."""
     if not isinstance(data, HeadData):

@@ -29,6 +29,7 @@ from hifibench.records import Frame
 
 __all__ = [
     "FACE",
+    "GENERATOR",
     "LABELS",
     "SIZE",
     "SPLITS",
@@ -53,6 +54,8 @@ __all__ = [
 
 SIZE = 256
 """Side of a picture in pixels."""
+GENERATOR = f"hifibench heads {VERSION}"
+"""Who made a picture, as the picture says."""
 
 _log = logging.getLogger(__name__)
 
@@ -99,7 +102,7 @@ def load(uri: str) -> Frame:
             frame = kept.read(path, SIZE, "head")
             if frame is None:
                 frame = _picture(scene).frame.copy()
-                images.save_png(path, frame, {"generator": f"hifibench heads {VERSION}", "head": scenes.uri(scene)})
+                images.save_png(path, frame, {"generator": GENERATOR, "head": scenes.uri(scene)})
     return frame
 
 

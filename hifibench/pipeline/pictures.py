@@ -7,6 +7,7 @@ one pair show the same square of the frame, so that target, swap and mask lie ex
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,14 +80,14 @@ def around(frame: Frame, face: Face | None) -> Part:
     return Part(x, y, x + side, y + side)
 
 
-def save(path: Path, image: Frame | Mask, part: Part, made_by: str | None = None) -> None:
+def save(path: Path, image: Frame | Mask, part: Part, provenance: Mapping[str, str] | None = None) -> None:
     """Write a part of an image as JPEG of at most `SIDE_PX`, atomically.
 
     Args:
         path: where to.
         image: ``(H, W, 3)`` RGB or ``(H, W)`` grey, uint8.
         part: of it.
-        made_by: the method, where the image is generated: written as a comment, with an XMP packet that says so.
+        provenance: how a generated image came about: written as a comment, with an XMP packet that says so.
     """
     import cv2
     from PIL import Image
@@ -97,6 +98,9 @@ def save(path: Path, image: Frame | Mask, part: Part, made_by: str | None = None
         size = tuple(max(1, round(scale * length)) for length in shown.shape[1::-1])
         shown = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
     out = io.BytesIO()
-    marks = {} if made_by is None else {"comment": f"hifibench:method={made_by}", "xmp": XMP.encode()}
+    marks: dict[str, Any] = {}
+    if provenance is not None:
+        said = "; ".join(f"{key}={value}" for key, value in provenance.items())
+        marks = {"comment": said.encode(), "xmp": XMP.encode()}
     Image.fromarray(np.ascontiguousarray(shown)).save(out, "JPEG", quality=_QUALITY, **marks)
     atomic_write(path, out.getvalue())

@@ -277,9 +277,9 @@ class Stages:
         def keep(pair: Pair) -> None:
             # The manifest names them, so whichever method comes first makes them for all.
             if not (path := self._pictures.source(pair.pair)).exists():
-                save(path, frames[pair.source][0], around(*frames[pair.source]))
+                save(path, frames[pair.source][0], around(*frames[pair.source]), self._made(pair.source))
             if not (path := self._pictures.target(pair.pair)).exists():
-                save(path, frames[pair.target][0], parts[pair.pair])
+                save(path, frames[pair.target][0], parts[pair.pair], self._made(pair.target))
 
         self._observer.map(keep, pairs)
         return parts
@@ -318,7 +318,7 @@ class Stages:
                     path.unlink(missing_ok=True)
                 return ""
             save_png(image, result.frame, provenance)
-            save(small, result.frame, parts[pair.pair], method)
+            save(small, result.frame, parts[pair.pair], provenance)
             if result.mask is not None:
                 save(mask, result.mask, parts[pair.pair])
             return content_hash(result.frame)
@@ -399,4 +399,8 @@ class Stages:
             for side, name in (("source", pair.source), ("target", pair.target)):
                 path = self._folder["examples"] / f"{pair.pair}-{side}.png"
                 if not path.exists():
-                    save_png(path, self._load(self._manifest.image(name)))
+                    save_png(path, self._load(self._manifest.image(name)), self._made(name))
+
+    def _made(self, image: str) -> Mapping[str, str] | None:
+        """How an original image was generated; ``None`` for photographs."""
+        return data.provenance(self._suite.data, self._manifest.image(image))

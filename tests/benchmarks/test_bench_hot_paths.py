@@ -79,7 +79,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Callab
         "write a frame": partial(images.save_png, folder / "out.png", frame, {"hifibench:method": "none"}),
         "read a frame": partial(images.load, folder / "frame.png"),
         "hash a frame": partial(images.content_hash, frame),
-        "keep a picture": partial(pictures.save, folder / "small.jpg", frame, pictures.around(frame, None), "none"),
+        "keep a picture": partial(pictures.save, folder / "small.jpg", frame, pictures.around(frame, None), {}),
         "pose of 10,000 pairs": partial(pose("mediapipe").compute, observed),
         "retrieval, 2,000 among 2,000": partial(retrieve, gallery, gallery, 1, "cosine", names),
         "bootstrap, 1,000 pairs, 20 columns": bootstrap,

@@ -51,7 +51,7 @@ def test_a_picture_is_the_part_of_the_frame_and_not_larger_than_its_bound(tmp_pa
 
 def test_a_generated_picture_says_so_and_an_original_does_not(tmp_path: Path) -> None:
     frame = np.zeros((64, 64, 3), np.uint8)
-    save(tmp_path / "swap.jpg", frame, Part(0, 0, 64, 64), "my-method")
+    save(tmp_path / "swap.jpg", frame, Part(0, 0, 64, 64), {"hifibench:method": "my-method"})
     save(tmp_path / "target.jpg", frame, Part(0, 0, 64, 64))
     swap, target = ((tmp_path / name).read_bytes() for name in ("swap.jpg", "target.jpg"))
     assert b"trainedAlgorithmicMedia" in swap and b"hifibench:method=my-method" in swap

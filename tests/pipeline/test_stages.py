@@ -207,6 +207,8 @@ def test_pictures_of_all_pairs_are_kept_and_those_of_swaps_that_are_gone_go(
     target = load(next((tmp_path / "pictures" / "targets").iterdir()))
     swap = load(next((tmp_path / "pictures" / "swaps" / "fake").iterdir()))
     assert target.shape == swap.shape == (256, 256, 3)
+    drawn = [path for path in tmp_path.rglob("*") if path.suffix in (".png", ".jpg") and "masks" not in path.parts]
+    assert drawn and all(b"trainedAlgorithmicMedia" in path.read_bytes() for path in drawn), "portraits are generated"
     assert np.abs(target.astype(float) - swap).mean() < 4
 
     install(version=2, fails=True)
