@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table as Grid
 from rich.text import Text
 
+from reports.results.problems import printable
 from reports.tables import Column
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ def empty(title: str) -> Grid:
         # One blank of padding beside the one that the box puts between columns.
         padding=(0, 0, 0, GAP - 1),
         pad_edge=False,
-        title=Text(title, style="bold") if title else None,
+        title=Text(printable(title), style="bold") if title else None,
         title_justify="left",
     )
 
@@ -45,7 +46,7 @@ def header(column: Column) -> Text:
     """Title, unit and arrow, and the protocol below."""
     if column.worst_of is not None:
         return Text("worst case", style="not bold dim")
-    text = Text(column.heading, justify="right")
+    text = Text(printable(column.heading), justify="right")
     for word in column.words:
         text.append(f"\n{word}", style="not bold dim")
     return text

@@ -17,6 +17,7 @@ from reports.paper import ablation_formats, table_two
 from reports.paper import table_one as paper_table
 from reports.paper import terminal as paper_terminal
 from reports.records import Run
+from reports.results.problems import printable
 from reports.tables import Cell, Column, Lead, Row, Section, Table
 
 _LABEL = 28
@@ -42,7 +43,7 @@ def show(run: Run, console: Console, details: bool = True) -> None:
     if study is not None:
         console.print(Text(figure_six.TITLE, style="bold"))
         for sentence in study.sentences:
-            console.print(Text(sentence))
+            console.print(Text(printable(sentence)))
         console.print()
     leads = [lead for lead in table.leads if lead.title != tables.TABLE_2]
     grids = [grid for lead in leads for grid in _lead(table, lead, console.width)]
@@ -53,7 +54,7 @@ def show(run: Run, console: Console, details: bool = True) -> None:
         console.print()
     # An alarm stands last, next to the prompt, where it is seen.
     for note in sorted(table.notes, key=lambda note: note.alarm):
-        console.print(Text(note.text, style="bold white on red" if note.alarm else "dim"))
+        console.print(Text(printable(note.text), style="bold white on red" if note.alarm else "dim"))
 
 
 def _lead(table: Table, lead: Lead, width: int) -> Iterator[Grid]:
@@ -88,7 +89,7 @@ def _details(table: Table, width: int) -> Iterator[Grid]:
         for row, row_width in part:
             grid.add_column(_name(row), justify="right", width=row_width)
         for section in sections:
-            grid.add_row(Text(section.title.upper(), style="bold cyan"))
+            grid.add_row(Text(printable(section.title.upper()), style="bold cyan"))
             for column in section.columns:
                 cells = (_cell(table.cell(row, column)) for row, _ in part)
                 grid.add_row(_label(column), *cells, end_section=column is section.columns[-1])
@@ -110,15 +111,15 @@ def _cell_width(cell: Cell) -> int:
 
 
 def _label(column: Column) -> Text:
-    text = Text(column.heading)
+    text = Text(printable(column.heading))
     for said in (", ".join(column.words), column.calibration):
-        for line in wrap(said, _LABEL - len(_INDENT)):
+        for line in wrap(printable(said), _LABEL - len(_INDENT)):
             text.append(f"\n{_INDENT}{line}", style="dim")
     return text
 
 
 def _name(row: Row) -> Text:
-    return Text(row.name, style="italic" if row.reference else "bold")
+    return Text(printable(row.name), style="italic" if row.reference else "bold")
 
 
 def _cell(cell: Cell) -> Text:

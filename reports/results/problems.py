@@ -40,7 +40,7 @@ def pointer(*steps: str | int) -> str:
 
 def printable(text: str) -> str:
     """``text`` with an escape for all that would steer a terminal or cannot be written as UTF-8."""
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+    return "".join(char if char.isprintable() or char == "\u00a0" else f"\\u{ord(char):04x}" for char in text)
 
 
 def said(value: Any) -> str:

@@ -62,6 +62,17 @@ def test_alarms_are_loud_and_last(make_run: MakeRun) -> None:
     assert "\x1b[1;37;41m" in last
 
 
+def test_what_steers_a_terminal_is_shown_and_not_done(make_run: MakeRun) -> None:
+    content = finished_run.results(["target-copy", "evil\x1b[31m"])
+    content["title"] = "title\x1b]0;stolen\x07"
+    content["methods"][1]["status"] = {"failed": 100}
+    content["methods"][1]["messages"] = ["said\x1b[2J"]
+    content["experts"][0]["limits"] = "limits\x1b[3J"
+    text = shown(make_run(content), 200)
+    assert "\x1b" not in text and "\x07" not in text
+    assert all(rf"{word}\u001b" in text for word in ("evil", "title", "said", "limits"))
+
+
 def test_names_are_text_and_never_markup(make_run: MakeRun) -> None:
     content = finished_run.results(["target-copy", "[red]evil[/red]"])
     assert "[red]evil[/red]" in shown(make_run(content, examples=0), 100)
