@@ -16,6 +16,8 @@ from hifibench.records import Frame
 # Time says nothing on a machine that does something else besides.
 settings.register_profile("hifibench", deadline=None)
 settings.load_profile("hifibench")
+# How wide texts are is for each test to say; pytest-xdist tells its workers the width of its own terminal.
+os.environ.pop("COLUMNS", None)
 
 Completed = subprocess.CompletedProcess[str]
 

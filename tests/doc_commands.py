@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import configparser
+import json
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -162,10 +165,15 @@ def accept(words: Sequence[str], mention: bool = False) -> bool:
 
 def accept_pip(words: Sequence[str]) -> None:
     """Hold ``pip …`` against pip's own parser, and what it would install from here against what is here or shown."""
-    from pip._internal.commands import create_command
-
-    options, named = create_command(words[0]).parse_args(list(words[1:]))
-    for place in (*options.editables, *named):
+    # In a process of its own: once pip is imported, setuptools cannot be, and torch.compile needs that.
+    parse = (
+        "import json, sys; from pip._internal.commands import create_command; "
+        "options, named = create_command(sys.argv[1]).parse_args(sys.argv[2:]); "
+        "print(json.dumps([*options.editables, *named]))"
+    )
+    done = subprocess.run([sys.executable, "-c", parse, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for place in json.loads(done.stdout):
         path, _, extra = place.partition("[")
         if path.startswith("."):
             project = (Path(path) / "pyproject.toml").as_posix()

@@ -128,6 +128,9 @@ RULES: tuple[Rule, ...] = (
         r"hifibench run ffpp-.*", put=_ONE | _QUIET, default={"--methods": "target-copy,faceswap-ffpp,faceshifter-ffpp"}
     ),
     # Other runs.
+    # The least of its clips: some of its metrics take three frames.
+    Rule(r"hifibench run ci --add .*", put={"--limit": "3"} | _QUIET, default={"--methods": "target-copy,my-onnx"}),
+    Rule(r"hifibench run ci( --out \S+)?", put={"--limit": "3"} | _QUIET, default=_ROWS),
     Rule(r"hifibench run .*--add .*", put=_ONE | _QUIET, default={"--methods": "target-copy,my-onnx"}),
     Rule(
         r"hifibench run .*--detector .*", put=_ONE | _QUIET, default={"--methods": "target-copy,source-paste,faceswap"}

@@ -39,6 +39,9 @@ def no_children() -> Iterator[None]:
     """Nothing that a test starts may be left, dead or alive."""
     import psutil
 
+    def children() -> list[psutil.Process]:
+        return [one for one in psutil.Process(os.getpid()).children(recursive=True) if "python" in one.name()]
+
+    before = children()
     yield
-    left = [one for one in psutil.Process(os.getpid()).children(recursive=True) if "python" in one.name()]
-    assert left == []
+    assert [one for one in children() if one not in before] == []
