@@ -119,6 +119,16 @@ def measure_peak(preset: str, batch: int) -> None:
     print(json.dumps({"need": memory.need(method, plan).more(batch), "took": took}))
 
 
+def compare_sizes() -> None:
+    """Print of both of the paper's sizes the blocks of F_up, and what a pair needs, in bytes."""
+    seen = []
+    for preset in ("paper-256", "paper-512"):
+        plan = presets("full")[preset]
+        method = made(plan)
+        seen.append({"blocks": len(method.networks["generator"].f_up), "pair": memory.need(method, plan).pair})
+    print(json.dumps(seen))
+
+
 def compare_fused_norms() -> None:
     """Print by how much fused norms change the image, and each gradient relative to its largest entry."""
     torch.manual_seed(0)
@@ -147,5 +157,7 @@ if __name__ == "__main__":
             train(Path(data), Path(folder), SHARED)
         case ["peak", preset, batch]:
             measure_peak(preset, int(batch))
+        case ["sizes"]:
+            compare_sizes()
         case ["fused"]:
             compare_fused_norms()
