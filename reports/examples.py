@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from hifibench.pipeline.pictures import Pictures
 from hifibench.records import Manifest, Status
 from reports.records import Example, Method
 from reports.results.problems import printable
@@ -70,7 +71,7 @@ def files(folder: Path, schema: int, made_swaps: bool) -> Iterator[str]:
     for name, what in (("manifest.json", "the images and pairs"), ("scores.parquet", "the scores of single pairs")):
         if not (folder / name).is_file():
             yield f"{name}: {what}"
-    if made_swaps and not _any(folder / "pictures" / "swaps"):
+    if made_swaps and not _any(Pictures(folder).swaps):
         older = "" if schema >= PICTURES_SINCE else " (the version that made this run kept none)"
         yield f"pictures: small pictures of the pairs{older}"
 

@@ -102,7 +102,7 @@ def test_a_run_that_is_not_finished(file: Path, tmp_path: Path) -> None:
         gate(tmp_path / "begun", file, False, None, None)
 
 
-def test_an_older_file_of_results_is_gated_too(folder: Path, file: Path) -> None:
+def test_an_older_file_of_results_is_gated_too(folder: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = folder / "results.json"
     raw = json.loads(path.read_text())
     raw["schema"] = 2
@@ -110,3 +110,4 @@ def test_an_older_file_of_results_is_gated_too(folder: Path, file: Path) -> None
         del metric["rate"], metric["whole"]
     path.write_text(json.dumps(raw))
     gate(folder, file, False, None, None)
+    assert "within tolerance" in capsys.readouterr().out

@@ -43,21 +43,41 @@ class Pictures:
 
     root: Path
 
+    @property
+    def folder(self) -> Path:
+        """Of all of them."""
+        return self.root / FOLDER
+
+    @property
+    def sources(self) -> Path:
+        """Folder of those that gave the faces."""
+        return self.folder / "sources"
+
+    @property
+    def targets(self) -> Path:
+        """Folder of those that received them."""
+        return self.folder / "targets"
+
+    @property
+    def swaps(self) -> Path:
+        """Folder with a folder for each method."""
+        return self.folder / "swaps"
+
     def source(self, pair: str) -> Path:
         """What gave the face."""
-        return self.root / FOLDER / "sources" / f"{pair}.jpg"
+        return self.sources / f"{pair}.jpg"
 
     def target(self, pair: str) -> Path:
         """What received it."""
-        return self.root / FOLDER / "targets" / f"{pair}.jpg"
+        return self.targets / f"{pair}.jpg"
 
     def swap(self, method: str, pair: str) -> Path:
         """What a method made of them."""
-        return self.root / FOLDER / "swaps" / method / f"{pair}.jpg"
+        return self.swaps / method / f"{pair}.jpg"
 
     def mask(self, method: str, pair: str) -> Path:
         """Grey: the weight with which the method's output was laid over the target, white is all."""
-        return self.root / FOLDER / "masks" / method / f"{pair}.jpg"
+        return self.folder / "masks" / method / f"{pair}.jpg"
 
 
 def around(frame: Frame, face: Face | None) -> Part:

@@ -14,6 +14,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from hifibench.pipeline.pictures import Pictures
 from reports.comparison.formats import heading, ranked, signed
 from reports.comparison.records import Compared, Comparison, PairMove, Verdict
 from reports.records import Metric, Run
@@ -175,16 +176,16 @@ def _places(a: Run, b: Run, one: Comparison, pair: str) -> Iterator[Sequence[Pat
     if Path(pair).name != pair:
         yield from [()] * len(ROLES)
         return
-    for role in ("source", "target"):
+    for role, small in (("source", Pictures.source), ("target", Pictures.target)):
         yield [
-            *(run.folder / "pictures" / f"{role}s" / f"{pair}.jpg" for run in (b, a)),
+            *(small(Pictures(run.folder), pair) for run in (b, a)),
             *(run.folder / "examples" / f"{pair}-{role}.png" for run in (b, a)),
         ]
     for run, method in ((a, one.method.a), (b, one.method.b)):
         inside = Path(method).name == method
         yield (
             [
-                run.folder / "pictures" / "swaps" / method / f"{pair}.jpg",
+                Pictures(run.folder).swap(method, pair),
                 run.folder / "swaps" / method / f"{pair}.png",
             ]
             if inside

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from hifibench.pipeline.pictures import Pictures
 from reports.figures import drawing as words
 from reports.figures import looks as figure_looks
 from reports.figures import metrics as figure_metrics
@@ -57,7 +58,7 @@ def draw(run: Run) -> Iterator[Drawing]:
         MissingError: the scores of single pairs are gone.
         UsageError: they are damaged.
     """
-    if not (run.folder / "pictures" / "swaps").is_dir():
+    if not Pictures(run.folder).swaps.is_dir():
         return
     for metric in figure_metrics.chosen(run, BY):
         table = shape_study.values(run.folder, metric.name)
@@ -80,9 +81,9 @@ def choose(run: Run, metric: Metric, look: Look, table: pd.DataFrame) -> Cases |
     """
     values = table[look.name]
     scored: Mapping[str, float] = values[np.isfinite(values)].to_dict()
-    root = run.folder / "pictures"
+    at = Pictures(run.folder)
     # A folder is read once: of a large run, looking for single files would take longer than all the rest.
-    there = set.intersection(*(_files(root / part) for part in ("sources", "targets", f"swaps/{look.name}")))
+    there = set.intersection(*map(_files, (at.sources, at.targets, at.swaps / look.name)))
     kept = [pair for pair in scored if f"{pair}.jpg" in there]
     if len(kept) < LEAST:
         return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hifibench.errors import UsageError
+from hifibench.pipeline.pictures import Pictures
 from reports.figures import figure as page
 from reports.figures.figure import NEUTRAL, SMALL, TINY, Sheet, plain, shorten
 from reports.grid import small
@@ -180,10 +181,11 @@ def looked_at(run: Run) -> tuple[tuple[Example, ...], str]:
 
 def crop(run: Run, pair: str, methods: Iterable[str]) -> Example:
     """The small pictures of a pair that a run keeps, the squares around the faces; swaps that are gone are left out."""
-    root = run.folder / "pictures"
-    source, target = (root / role / f"{pair}.jpg" for role in ("sources", "targets"))
-    swaps = {method: root / "swaps" / method / f"{pair}.jpg" for method in methods}
-    return Example(pair, source, target, {method: path for method, path in swaps.items() if path.is_file()})
+    at = Pictures(run.folder)
+    swaps = {method: at.swap(method, pair) for method in methods}
+    return Example(
+        pair, at.source(pair), at.target(pair), {method: path for method, path in swaps.items() if path.is_file()}
+    )
 
 
 def _square(path: Path) -> bool:

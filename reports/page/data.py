@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hifibench.errors import MissingError
+from hifibench.pipeline.pictures import Pictures
 from hifibench.pipeline.store import read_json
 from hifibench.records import Status
 from reports import notes, read
@@ -246,7 +247,7 @@ def _pairs(run: Run, rows: pd.DataFrame | None, ended: Mapping[str, Mapping[str,
         return tuple(run.videos)
     named = [] if rows is None else [str(pair) for pair in rows["pair"].unique()]
     named += [pair for told in ended.values() for pair in told]
-    named += sorted(path.stem for path in (run.folder / "pictures" / "targets").glob("*.jpg"))
+    named += sorted(path.stem for path in Pictures(run.folder).targets.glob("*.jpg"))
     return tuple(dict.fromkeys(named))
 
 

@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hifibench.pipeline.pictures import Pictures
 from reports.examples import inside
 
 FOLDER = "pictures"
@@ -120,7 +121,7 @@ class Sheets:
 
 def find(folder: Path, pairs: Sequence[str], methods: Iterable[str]) -> Kept:
     """Look what pictures of these pairs and methods a run folder has."""
-    root = folder / FOLDER
+    root = Pictures(folder).folder
     listed = [Tile("sources"), Tile("targets")]
     # A name that would lead out of the folder has no pictures in it.
     safe = [method for method in methods if inside(root, method) is not None]
