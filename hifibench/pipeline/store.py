@@ -8,10 +8,12 @@ swaps/<method>/       one full frame per pair, <chunk>.json when a chunk is done
 observations/<of>/<expert>/<chunk>.npz    what each expert saw, <of> being `images` or a method
 timing/<method>/<chunk>.json              seconds per swap
 logs/<method>/        what a method that runs elsewhere said
+pictures/             small ones of all pairs, for the page (`hifibench.pipeline.pictures`)
 scores.parquet        one row per method x pair x metric
+splits.parquet        which part of each split a pair is in
 results.json          aggregates: the same for the same suite, seed and machine, so it holds no time and no date
 timing.json           milliseconds and the hardware they were measured on
-report/               tables, figures, page
+report/               tables, figures, page (`reports.write`)
 ```
 
 Work is cut into chunks of `CHUNK` consecutive pairs (or images) of the manifest, whatever the number of processes:
