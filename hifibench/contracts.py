@@ -28,7 +28,7 @@ from hifibench.records import Cost, Floats, Frame, ImageRef, Observed, Pair, Swa
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from hifibench.training.contract import TrainerPlugin
 
@@ -155,6 +155,51 @@ class Swapper(Protocol):
 
     def cost(self) -> Cost:
         """Parameters and multiply-accumulates of one swap."""
+        ...
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The torch networks of a swapper, apart: what may be done once for many pairs, compiled, or timed by itself.
+
+    All are frozen, in evaluation mode and on the swapper's device; B rows in, B rows out, each from its own row alone.
+
+    Attributes:
+        source: ``(B, 3, Hs, Ws)`` -> a tuple of tensors ``(B, …)``: all that the generator needs of a source.
+        target: ``(B, 3, Ht, Wt)`` -> the same of a target; ``None``: the generator needs nothing but the image.
+        generator: ``(target, *of source, *of target)`` -> a tuple: the image ``(B, 3, Ht, Wt)``, near [0, 1], and where
+            the method makes one, its mask ``(B, 1, Ht, Wt)``.
+    """
+
+    source: nn.Module
+    target: nn.Module | None
+    generator: nn.Module
+
+
+@runtime_checkable
+class NetworkSwapper(Protocol):
+    """A `Swapper` that is made of torch networks and shows them; ``swap`` is what they give one after the other.
+
+    So the harness can look at a source once for all its targets, run the networks in another number format or
+    compiled (`hifibench.inference`), and tell what each takes (`hifibench.throughput`).
+    """
+
+    @property
+    def card(self) -> SwapperCard:
+        """The card it was loaded under."""
+        ...
+
+    @property
+    def networks(self) -> Networks:
+        """Its networks, the same objects at every call."""
+        ...
+
+    def swap(self, source: Tensor, target: Tensor) -> Swap:
+        """See `Swapper.swap`."""
+        ...
+
+    def cost(self) -> Cost:
+        """See `Swapper.cost`."""
         ...
 
 

@@ -16,7 +16,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 Frame = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Mask = NDArray[np.uint8]
+
+Precision = Literal["auto", "fp32", "bf16"]
+"""Number format of a swapper's networks; ``auto``: the quickest that agrees with fp32 on the first batch."""
 
 EXACT = "exact"
 """Under this name stands what is known of an image by its making, among what experts only see in it."""

@@ -23,6 +23,7 @@ from hifibench.data.images import content_hash
 from hifibench.errors import UsageError
 from hifibench.faces import templates
 from hifibench.faces.detect import Detector, match, rivals
+from hifibench.profiling import NOTHING, Profile
 from hifibench.records import EXACT, Face, Floats, Frame
 
 T = TypeVar("T")
@@ -136,7 +137,10 @@ def default_workers() -> int:
 class Observer:
     """A set of experts, loaded when first needed, and the threads in which they look at images."""
 
-    def __init__(self, experts: Sequence[str], device: str = "cpu", workers: int | None = None) -> None:
+    def __init__(
+        self, experts: Sequence[str], device: str = "cpu", workers: int | None = None, profile: Profile = NOTHING
+    ) -> None:
+        self._profile = profile
         plugins = {name: registry.experts.get(name) for name in experts}
         self.cards: dict[str, ExpertCard] = {DETECTOR: Detector.card}
         self.cards.update({name: plugin.card for name, plugin in plugins.items()})

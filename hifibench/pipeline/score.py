@@ -74,7 +74,7 @@ class Observations:
         self._folder = folder
         self._manifest = manifest
         cards = {name: registry.experts.get(name).card for name in experts}
-        # Who looked at the originals, and who at the swaps, is decided in `hifibench.pipeline.run.Stages`.
+        # Who looked at the originals, and who at the swaps, is decided in `hifibench.pipeline.share.Share`.
         self._of_swaps = [DETECTOR, *(name for name, card in cards.items() if card.role != "facts")]
         single = [DETECTOR, *(name for name, card in cards.items() if card.role not in COMPARING)]
         images = load_observations(folder, "images", single, list(manifest.images))

@@ -14,7 +14,7 @@ import pytest
 from clips import FaceTree, face_tree
 
 from hifibench import assets, registry, suite
-from hifibench.pipeline.run import EXAMPLES, exemplary
+from hifibench.pipeline.examples import EXAMPLES, exemplary
 from hifibench.records import Frame, ImageRef, Manifest, Pair
 
 VIDEOS = ("000", "001", "002", "003")
