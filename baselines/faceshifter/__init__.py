@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,13 +29,18 @@ WEIGHTS = Path(__file__).with_name("trained") / "faceshifter.safetensors"
 PAPER = (
     "L. Li et al., FaceShifter: Towards high fidelity and occlusion aware face swapping, CVPR 2020 (arXiv:1912.13457)"
 )
-_CARD = shipped.lite_card(
-    "faceshifter",
-    "FaceShifter lite, both stages (AEI-Net, HEAR-Net)",
-    PAPER,
-    "where the paper had 550,000 steps on four GPUs and photographs. Coloured noise stands around some faces. Its "
-    "second stage learned occlusions from plain shapes.",
-    WEIGHTS,
+VERSION = 2
+"""Of what the code computes, for all weights: source and target are looked at one by one since."""
+_CARD = replace(
+    shipped.lite_card(
+        "faceshifter",
+        "FaceShifter lite, both stages (AEI-Net, HEAR-Net)",
+        PAPER,
+        "where the paper had 550,000 steps on four GPUs and photographs. Coloured noise stands around some faces. Its "
+        "second stage learned occlusions from plain shapes.",
+        WEIGHTS,
+    ),
+    version=VERSION,
 )
 
 
@@ -56,7 +62,7 @@ def _load(card: SwapperCard, file: Path, device: str) -> Swapper:
 
 def from_weights(name: str, file: Path) -> SwapperPlugin:
     """Weights of a training of one's own as a method: `hifibench.training.shipped.own`."""
-    return shipped.own(name, file, FORM, "FaceShifter", PAPER, _load)
+    return shipped.own(name, file, FORM, "FaceShifter", PAPER, _load, VERSION)
 
 
 def _count() -> Cost:

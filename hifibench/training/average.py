@@ -24,6 +24,7 @@ class WeightAverage:
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.network = copy.deepcopy(network).requires_grad_(False)
         self._live, self._decay = network, decay
+        self._done: dict[nn.Parameter, int] = {}
 
     def follow(self, optimiser: torch.optim.Adam) -> None:
         """Take in the weights after a step of the optimiser.
@@ -35,7 +36,11 @@ class WeightAverage:
         groups: dict[float, tuple[list[Tensor], list[Tensor]]] = {}
         for mine, live in zip(self.network.parameters(), self._live.parameters(), strict=True):
             if live.grad is not None:
-                done = float(optimiser.state[live]["step"]) - 1
+                # Counted here: a fused optimiser counts on the device, and asking it each time would wait for it.
+                if live not in self._done:
+                    self._done[live] = int(optimiser.state[live]["step"]) - 1
+                done = self._done[live]
+                self._done[live] += 1
                 group = groups.setdefault(1 - min(self._decay, (1 + done) / (10 + done)), ([], []))
                 group[0].append(mine)
                 group[1].append(live)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 COLLAPSED = 0.05
 """Mean of M_r on the face below which the swap is the target: rebuilds were seen to end there."""
 
+STARVED = 0.1
+"""Share of the time between two rows of the log that steps may wait for images before it is said."""
+
 
 class TrainingError(GateError):
     """Training has gone wrong and was stopped (exit code 1)."""
@@ -190,3 +193,33 @@ class CollapseWatch:
                 "where the discriminator won, go on from an earlier checkpoint with a larger gradient penalty; where "
                 "seg is small all the same, the data's masks are empty."
             )
+
+
+class WaitWatch:
+    """Looks for a device that waits for images.
+
+    The first row is passed over, during which the readers start; what is said once is not said again.
+
+    Args:
+        workers: processes that read for this one.
+        cores: of the processor, for all training processes on this machine.
+        processes: training processes on this machine.
+    """
+
+    def __init__(self, workers: int, cores: int, processes: int = 1) -> None:
+        self._workers, self._cores, self._processes = workers, cores, processes
+        self._rows, self._said = 0, False
+
+    def see(self, step: int, waited: float) -> str | None:
+        """What there is to say of the steps since the last row, of whose time a share ``waited`` in [0, 1] was lost."""
+        self._rows += 1
+        if self._rows == 1 or self._said or waited <= STARVED:
+            return None
+        self._said = True
+        each = "" if self._processes == 1 else f" for each of {self._processes} training processes"
+        now = f"{self._workers}{each}, on {self._cores} cores"
+        if self._workers < self._cores // self._processes:
+            todo = f"Give more --workers (now {now})."
+        else:
+            todo = f"More --workers (now {now}) would not help: put the prepared set on a faster disk or into memory."
+        return f"Up to step {step:,}, {waited:.0%} of the time went into waiting for images. {todo}"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -23,14 +23,15 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from hifibench.errors import ImageError, UsageError
-from hifibench.training import checkpoints, precision
+from hifibench.errors import UsageError
+from hifibench.training import checkpoints, optimisers, precision
 from hifibench.training.average import WeightAverage
+from hifibench.training.batches import batches, on, stacked
 from hifibench.training.contract import Batch, Plan, Trainable
 from hifibench.training.interrupt import deferred_interrupt
 from hifibench.training.log import CollapseWatch, Means, check_finite, check_weights
 from hifibench.training.pairs import PairImages, Pairs, indices
-from hifibench.training.settings import Settings
+from hifibench.training.settings import Settings, readers
 
 if TYPE_CHECKING:
     from hifibench.data.prepared import PreparedFaces
@@ -83,12 +84,12 @@ class Loop:
         self._pairs = Pairs(data.rows, seed, plan.same_identity, plan.flip)
         indices(0, 0, plan.batch, 0, accelerator.num_processes)
         self._optimisers = {
-            turn: torch.optim.Adam(method.networks[turn].parameters(), lr=made.lr, betas=made.betas)
-            for turn, made in plan.optimisers.items()
+            turn: optimisers.adam(method.networks[turn].parameters(), made) for turn, made in plan.optimisers.items()
         }
         self._average = WeightAverage(method.networks["generator"], plan.average) if plan.average else None
         self._means = Means()
         self._collapse = CollapseWatch()
+        self._saved: int | None = None
         self.step = 0
         self.seconds = 0.0
         self.last_row: Mapping[str, float] = {}
@@ -117,13 +118,13 @@ class Loop:
             # The compiler warns of every toolkit that it does not find and does not need.
             logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
             self.method.compile()
-        batches = self._batches()
+        read = self._read()
         saved = marked = self.step
         mark, waited, whole = time.perf_counter(), 0.0, True
         try:
             while self.step < self.plan.steps:
                 asked = time.perf_counter()
-                batch = next(batches)
+                batch = next(read)
                 waited += time.perf_counter() - asked
                 with deferred_interrupt():
                     whole = False
@@ -146,6 +147,15 @@ class Loop:
             if whole and self.step > saved:
                 self._save(progress)
             raise
+        finally:
+            read.close()
+
+    def _read(self) -> Generator[Batch, None, None]:
+        machine, plan = self.accelerator, self.plan
+        images = PairImages(self._data, self._pairs, plan.batch)
+        numbers = indices(self.step, plan.steps, plan.batch, machine.process_index, machine.num_processes)
+        workers = readers(self.settings.workers, machine.device.type)
+        return batches(images, numbers, plan.batch // machine.num_processes, workers, machine.device)
 
     def _step(self, batch: Batch) -> dict[str, float]:
         torch.manual_seed(hash((self.seed, self.step, self.accelerator.process_index)) % 2**63)
@@ -157,13 +167,16 @@ class Loop:
                 continue
             names = list(losses.parts)
             numbers = torch.stack([losses.total.detach().float(), *(losses.parts[name].float() for name in names)])
-            total, *each = self._mean(numbers).tolist()
-            parts = dict(zip(names, each, strict=True))
-            check_finite(self.step + 1, turn, total, parts, max(checkpoints.steps(self.folder), default=None))
-            optimiser = self._optimisers[turn]
+            numbers = self._mean(numbers)
+            optimiser, network = self._optimisers[turn], self.method.networks[turn]
             optimiser.zero_grad(set_to_none=True)
             self.accelerator.backward(losses.total)
-            self._average_gradients(self.method.networks[turn])
+            self._average_gradients(network)
+            # Only now, when the device has its work: reading a number waits until it is known.
+            total, *each = numbers.tolist()
+            parts = dict(zip(names, each, strict=True))
+            check_finite(self.step + 1, turn, total, parts, self._saved)
+            optimisers.as_weights(network.parameters())
             optimiser.step()
             if self._average is not None and turn == "generator":
                 self._average.follow(optimiser)
@@ -190,35 +203,6 @@ class Loop:
         for one, mean in zip(gradients, torch.split(flat, [one.numel() for one in gradients]), strict=True):
             one.copy_(mean.view_as(one))
 
-    def _batches(self) -> Iterator[Batch]:
-        rank, processes = self.accelerator.process_index, self.accelerator.num_processes
-        images = PairImages(self._data, self._pairs, self.plan.batch)
-        loader: Iterable[list[Tensor]] = torch.utils.data.DataLoader(
-            images,  # type: ignore[arg-type]
-            batch_size=self.plan.batch // processes,
-            sampler=indices(self.step, self.plan.steps, self.plan.batch, rank, processes),
-            num_workers=self.settings.workers,
-            pin_memory=self.accelerator.device.type == "cuda",
-            prefetch_factor=4 if self.settings.workers else None,
-            multiprocessing_context="spawn" if self.settings.workers else None,
-        )
-        try:
-            for read in loader:
-                yield self._batch(read)
-        except ImageError:
-            # A worker adds its traceback to the message. Batches come in order: it is this step's image.
-            for index in indices(self.step, self.step + 1, self.plan.batch, rank, processes):
-                images[index]
-            raise
-
-    def _batch(self, read: list[Tensor]) -> Batch:
-        source, target, same, mask = (one.to(self.accelerator.device, non_blocking=True) for one in read)
-
-        def image(one: Tensor) -> Tensor:
-            return (one.float() / 255).contiguous(memory_format=torch.channels_last)
-
-        return Batch(image(source), image(target), same, mask.float() / 255)
-
     def grid(self, pairs: int = 8) -> Tensor:
         """Sources, targets and swaps of fixed pairs, one below the other: ``(3, 3 S, n S)`` in [0, 1].
 
@@ -226,7 +210,7 @@ class Loop:
         """
         shown = Pairs(self._data.rows, self.seed + 1, same_identity=float(len(self._data.rows) < 2))
         images = PairImages(self._data, shown, pairs)
-        batch = self._batch([torch.stack(one) for one in zip(*(images[i] for i in range(pairs)), strict=True)])
+        batch = on(self.accelerator.device, stacked(images, range(pairs)))
         exported = self._average.in_place() if self._average is not None else nullcontext()
         with torch.no_grad(), self.accelerator.autocast(), exported:
             swaps = self.method.swap(batch.source, batch.target).float()
@@ -235,6 +219,7 @@ class Loop:
 
     def _save(self, progress: Progress) -> None:
         check_weights(self.step, self.method.networks)
+        self._saved = self.step
         if self.accelerator.is_main_process:
             state = {
                 "plan": _plain(self.plan),
@@ -276,8 +261,9 @@ class Loop:
         if self._average is not None:
             self._average.network.load_state_dict(state["average"])
         for turn, optimiser in self._optimisers.items():
-            optimiser.load_state_dict(state["optimisers"][turn])
+            optimisers.restore(optimiser, state["optimisers"][turn])
         self._means = Means(state["means"])
+        self._saved = state["step"]
         self.step, self.seconds, self.last_row = state["step"], state["seconds"], state["last_row"]
 
 

@@ -87,13 +87,14 @@ class PairImages:
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Source, target (``(3, S, S)`` uint8), whether they are one person, mask (``(1, S, S)`` uint8, 0 or 255)."""
+        import cv2
         import torch
 
         pair = self._pairs.at(*divmod(index, self._batch))
         source, target = self._data.load(pair.source), self._data.load(pair.target)
 
         def tensor(pixels: NDArray[np.uint8], flip: bool) -> Tensor:
-            turned = pixels[:, ::-1] if flip else pixels
+            turned = cv2.flip(pixels, 1) if flip else pixels
             return torch.from_numpy(np.ascontiguousarray(np.atleast_3d(turned).transpose(2, 0, 1)))
 
         return (

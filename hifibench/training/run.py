@@ -117,9 +117,11 @@ def train(
     import torch
 
     from hifibench.data.prepared import PreparedFaces
+    from hifibench.device import cores, here
     from hifibench.training import memory
-    from hifibench.training.log import Log
+    from hifibench.training.log import Log, WaitWatch
     from hifibench.training.loop import Loop, accelerator
+    from hifibench.training.settings import readers
     from hifibench.training.show import Recorder, shown
     from hifibench.version import commit
 
@@ -140,7 +142,9 @@ def train(
         log = Log(out, loop.step) if main else None
         with shown(reporter, loop.step, plan, main) as show:
             try:
-                loop.run(Recorder(log, show, {"hifibench:method": name, "hifibench:run": str(out.name)}))
+                note = {"hifibench:method": name, "hifibench:run": str(out.name)}
+                watch = WaitWatch(readers(settings.workers, machine.device.type), cores(), here())
+                loop.run(Recorder(log, show, note, reporter.say if main else lambda words: None, watch))
             finally:
                 if log is not None:
                     log.close()

@@ -49,7 +49,13 @@ def lite_card(name: str, summary: str, paper: str, limits: str, file: Path) -> S
 
 
 def own(
-    name: str, file: Path, form: str, title: str, paper: str, load: Callable[[SwapperCard, Path, str], Swapper]
+    name: str,
+    file: Path,
+    form: str,
+    title: str,
+    paper: str,
+    load: Callable[[SwapperCard, Path, str], Swapper],
+    version: int = 1,
 ) -> SwapperPlugin:
     """Weights of a training of one's own as a method.
 
@@ -60,6 +66,7 @@ def own(
         title: of the method, as in ``SimSwap, 2500 steps of lite``.
         paper: citation.
         load: (card, file, device) -> the swapper.
+        version: of what the method's code computes.
 
     Raises:
         MissingError: there is no such file.
@@ -79,6 +86,7 @@ def own(
         assets=ASSETS,
         trained_with=_TRAINED_WITH,
         weights=digest(file),
+        version=version,
     )
     return SwapperPlugin(card, partial(load, card, file))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from hifibench.pipeline.progress import Reporter
-    from hifibench.training.log import Log
+    from hifibench.training.log import Log, WaitWatch
 
 Show = Callable[[int, Mapping[str, float]], None]
 
@@ -55,16 +55,34 @@ def shown(reporter: Reporter, step: int, plan: Plan, main: bool) -> Iterator[Sho
 
 
 class Recorder(Progress):
-    """Rows and pictures of the loop, to the log and to the person."""
+    """Rows and pictures of the loop, to the log and to the person.
 
-    def __init__(self, log: Log | None, show: Show, note: Mapping[str, str]) -> None:
-        self._log, self._show, self._note = log, show, note
+    Args:
+        log: where they are written; ``None``: nowhere.
+        show: what the person sees of a row.
+        note: what the pictures say of how they came about.
+        warn: says to the person what ``watch`` found.
+        watch: looks at how long steps wait for images; ``None``: nobody does.
+    """
+
+    def __init__(
+        self,
+        log: Log | None,
+        show: Show,
+        note: Mapping[str, str],
+        warn: Callable[[str], None] = lambda words: None,
+        watch: WaitWatch | None = None,
+    ) -> None:
+        self._log, self._show, self._note, self._warn, self._watch = log, show, note, warn, watch
 
     def row(self, step: int, values: Mapping[str, float]) -> None:
         """See `hifibench.training.loop.Progress`."""
         if self._log is not None:
             self._log.row(step, values)
         self._show(step, values)
+        words = self._watch.see(step, values["waited"]) if self._watch is not None else None
+        if words is not None:
+            self._warn(words)
 
     def saved(self, step: int, grid: Callable[[], Tensor]) -> None:
         """See `hifibench.training.loop.Progress`."""

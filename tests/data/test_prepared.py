@@ -1,6 +1,7 @@
 import json
 import pickle
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -174,6 +175,32 @@ def test_a_broken_crop_is_named(folder: Path, spoil: Callable[[Path], None], wor
     faces = PreparedFaces(folder)
     faces.load(3)
     with pytest.raises(ImageError, match=rf"crops/cid/1\.png.* {words}"):
+        faces.load(4)
+
+
+def with_pixels(path: Path, packed: bytes) -> None:
+    """A PNG whose check sums are right, whatever is in it."""
+
+    def part(name: bytes, content: bytes) -> bytes:
+        return len(content).to_bytes(4) + name + content + zlib.crc32(name + content).to_bytes(4)
+
+    header = SIZE.to_bytes(4) * 2 + bytes([8, 6, 0, 0, 0])
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + part(b"IHDR", header) + part(b"IDAT", packed) + part(b"IEND", b""))
+
+
+def test_what_is_wrong_is_found_before_it_is_decoded(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    one_bit_wrong(folder / "crops/cid/1.png")
+    with pytest.raises(ImageError, match=r"is damaged \(broken PNG file"):
+        PreparedFaces(folder).load(4)
+    assert capfd.readouterr().err == ""  # the decoder would have its own words for it
+
+
+def test_pixels_that_cannot_be_decoded_are_no_pixels(folder: Path) -> None:
+    faces, path = PreparedFaces(folder), folder / "crops/cid/1.png"
+    with_pixels(path, zlib.compress(bytes(SIZE * (1 + 4 * SIZE))))
+    assert not faces.load(4).frame.any()
+    with_pixels(path, b"no deflate stream")
+    with pytest.raises(ImageError, match="its pixels cannot be decoded"):
         faces.load(4)
 
 

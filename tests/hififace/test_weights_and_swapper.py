@@ -92,6 +92,14 @@ def test_a_swap_is_that_of_the_row_alone_and_the_target_where_the_mask_is_empty(
     assert not torch.equal(other.image[0], swap.image[0])
 
 
+def test_a_swap_has_the_bits_of_the_studies_which_also_place_landmarks(swapper: HifiFace, faces) -> None:
+    swap = swapper.swap(*faces)
+    for row, (source, target) in enumerate(zip(*(one.split(1) for one in faces), strict=True)):
+        made, sid = swapper.generate(source, target)
+        assert torch.equal(swap.image[row], made.i_r[0]) and torch.equal(swap.mask[row], made.m_r[0])
+        assert sid.q_fuse.shape == (1, 68, 3)
+
+
 def test_blends_of_figure_9(swapper: HifiFace, faces) -> None:
     source, target = faces
     made, _ = swapper.generate(source, target)

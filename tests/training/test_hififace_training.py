@@ -149,6 +149,28 @@ def test_the_discriminators_losses_are_those_of_the_paper(method: HifiFaceTraini
             assert losses.total.item() == pytest.approx(float(expected) + every * penalty, rel=1e-3)
 
 
+@pytest.mark.parametrize("every", [1, 2, 16])
+def test_a_lazy_penalty_weighs_over_a_round_what_one_in_each_step_does(
+    extractor: SidExtractor, perceptual: nn.Module, batch: Batch, every: int
+) -> None:
+    """Karras et al. (CVPR 2020), Appendix B: every k-th step, times k."""
+    gamma = 1e8  # D's slopes are small before it has learned anything: with 1 the sum would round the penalty away
+    method = seeded("full", extractor, perceptual, r1=gamma, r1_every=every)
+    with torch.no_grad():
+        made, _ = drawn(method, batch.source, batch.target, batch.target)
+    extra = []
+    for step in range(5 * every, 6 * every):
+        method._generated = made
+        losses = method.losses("discriminator", batch, step)
+        extra.append(losses.total.item() - float(losses.parts["adv_d"]))
+        assert ("r1" in losses.parts) == (step == 5 * every)
+    image = batch.target.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(method.networks["discriminator"](image).sum(), image)
+    expected = gamma * float(slope.flatten(1).square().sum(1).mean()) / 2
+    assert expected > 0.01
+    assert sum(extra) / every == pytest.approx(expected, rel=1e-2)
+
+
 @torch.no_grad()
 def test_a_cycle_now_and_then_weighs_as_much_as_one_in_each_step(
     extractor: SidExtractor, perceptual: nn.Module, batch: Batch

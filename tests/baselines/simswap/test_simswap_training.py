@@ -99,6 +99,22 @@ def test_the_penalty_comes_every_other_step_with_twice_its_weight() -> None:
         assert found.total.item() == pytest.approx(found.parts["adv_d"].item() + expected * penalty, rel=1e-5)
 
 
+@pytest.mark.parametrize("every", [1, 3, 32])
+def test_over_a_round_the_lazy_penalty_weighs_what_one_in_each_step_does(every: int) -> None:
+    """Karras et al. (CVPR 2020), Appendix B: every k-th step, times k. All steps mix the same images."""
+    extra = []
+    for step in range(2 * every, 3 * every):
+        method = training(gp=0.5, gp_every=every)
+        method._swap = images(4, seed=3)
+        torch.manual_seed(1)
+        found = method.losses("discriminator", batch(), step)
+        extra.append(found.total.item() - found.parts["adv_d"].item())
+        if "gp" in found.parts:
+            penalty = found.parts["gp"].item()
+    assert sum(extra) / every == pytest.approx(0.5 * penalty, rel=1e-3) and penalty > 0
+    assert sum(one != 0 for one in extra) == 1
+
+
 def test_what_the_recogniser_sees_is_moved_by_all_steps_up_to_the_most_and_mirrored_half_the_time() -> None:
     """Every pixel holds its own place, so where it went can be read off."""
     rows, columns = torch.meshgrid(torch.arange(8.0), torch.arange(8.0), indexing="ij")
