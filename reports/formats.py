@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from reports import speeds
 from reports.latex import PREAMBLE, Block, Lines, TexRow, Words, latex_floats, latex_notes
 from reports.latex_letters import latex_escape as latex_escape
 from reports.notes import Note, counted, usual_n
@@ -130,6 +131,8 @@ def _records(run: Run) -> Iterator[dict[str, object]]:
     kinds = {method.name: method.kind for method in run.results.methods}
     metrics = {metric.name: metric for metric in run.results.metrics}
 
+    measured = speeds.measures(run)
+
     def record(*values: object) -> dict[str, object]:
         return dict(zip(CSV_FIELDS, values, strict=True))
 
@@ -142,7 +145,7 @@ def _records(run: Run) -> Iterator[dict[str, object]]:
     for method in run.results.methods:
         costs: list[tuple[str, str, str, float | None, int | None]] = []
         timed = run.timing.methods.get(method.name)
-        if timed is not None:
+        if timed is not None and not measured:
             costs += [
                 (f"latency_p50[{timed.scope}]", "Latency, median", "ms", timed.ms_p50, timed.n),
                 (f"latency_p90[{timed.scope}]", "Latency, p90", "ms", timed.ms_p90, timed.n),
@@ -156,6 +159,10 @@ def _records(run: Run) -> Iterator[dict[str, object]]:
         for name, title, unit, value, n in costs:
             yield record(method.name, method.kind, name, title, unit, "down", finite(value), None, None, n,
                          None, None, None)  # fmt: skip
+        for one in measured:
+            if (speed := one.values.get(method.name)) is not None:
+                yield record(method.name, method.kind, one.name, one.title, one.unit, one.direction, speed.value,
+                             speed.low, speed.high, speed.n, None, None, None)  # fmt: skip
 
 
 def csv_text(fields: Sequence[str], records: Iterator[Mapping[str, object]]) -> str:

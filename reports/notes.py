@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hifibench.records import Status
+from reports import speeds
 from reports.glossary import REFERENCES, base
 from reports.provenance import describe, hardware
 from reports.records import Check, Run
@@ -180,13 +181,14 @@ def of(run: Run) -> Iterable[Note]:
     for expert in results.experts:
         if expert.limits:
             yield Note(f"Limits of {expert.name}: {expert.limits}", floor=True)
-    if run.timing.methods:
+    yield from map(Note, speeds.notes(run))
+    if run.timing.methods and not speeds.known(run):
         yield Note(
             "Latency: inside the method's own swap, without detection, cropping and pasting back; pairs that share a "
             "batch share its time."
         )
-    if run.timing.methods and run.timing.hardware:
-        told = ", ".join(f"{key} {value}" for key, value in hardware(run.timing.hardware))
+    if (run.timing.methods or speeds.known(run)) and (on := speeds.hardware(run)):
+        told = ", ".join(f"{key} {value}" for key, value in hardware(on))
         yield Note(f"Timed on: {told}.")
     made_by = [f"{key} {run.provenance[key]}" for key in ("hifibench", "commit", "created") if run.provenance.get(key)]
     yield Note(

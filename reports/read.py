@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hifibench.errors import MissingError, UsageError, first_line
 from hifibench.records import Manifest, Status
+from hifibench.throughput import records as throughput
 from reports import examples
 from reports.records import Results, Run, Timing
 from reports.results import file as results_file
@@ -58,6 +59,7 @@ def run(folder: Path) -> Run:
         videos=_videos(manifest),
         schema=schema,
         missing=(*examples.files(folder, schema, swapped), *looked_at.missing),
+        throughput=_throughput(folder),
     )
 
 
@@ -119,6 +121,11 @@ def _results(path: Path) -> tuple[int, Results]:
 def _timing(folder: Path) -> Timing:
     path = folder / "timing.json"
     return _typed(Timing, path, _parse(path)) if path.is_file() else Timing()
+
+
+def _throughput(folder: Path) -> throughput.Throughput | None:
+    path = folder / throughput.FILE
+    return throughput.parse(_parse(path), path) if path.is_file() else None
 
 
 def _typed(kind: type[T], path: Path, raw: dict[str, Any]) -> T:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hifibench.records import Cost
+from hifibench.throughput.records import Throughput
 
 
 @dataclass(frozen=True)
@@ -228,6 +229,7 @@ class Run:
         examples: the pairs kept to look at, in the manifest's order.
         videos: pair -> video of its target; empty where the manifest is gone.
         schema: version of its ``results.json``; `reports.results.migrate` put older ones into the words of the newest.
+        throughput: what ``hifibench throughput --run`` measured; ``None`` where it never did.
         missing: what of the run is gone or cannot be read, such as deleted images: one phrase each, for a reader of the
             report; empty where all is there.
     """
@@ -240,3 +242,4 @@ class Run:
     videos: Mapping[str, str] = field(default_factory=dict)
     schema: int = 3
     missing: tuple[str, ...] = ()
+    throughput: Throughput | None = None

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from reports import notes
+from reports import notes, speeds
 from reports.glossary import DETECTION, KEY_METRICS, base, words
 from reports.records import Method, Metric, Result, Run
 
@@ -71,7 +71,8 @@ class Column:
     """What one number per method means.
 
     Attributes:
-        name: unique; the metric's printed name, or ``failed``, ``latency``, ``params``, ``macs``.
+        name: unique; the metric's printed name, or ``failed``, ``latency``, ``params``, ``macs``, or that of a
+            `reports.speeds.Measure`.
         title: what it is called.
         unit: of its numbers, may be empty.
         words: the protocol: estimator, gallery, what is timed.
@@ -176,7 +177,8 @@ def build(run: Run) -> Table:
     counted = (score for score in results.scores if score.metric not in unmeasured)
     failed = _failed(methods, counted, results.n_pairs, cells)
     cost = _cost(methods, run, cells)
-    latency = [column for column in cost if column.name == "latency"]
+    shown = {"latency", *(one.name for one in speeds.first(run))}
+    latency = [column for column in cost if column.name in shown]
     key = [column for metric in _key(results.metrics) for column in columns[metric.name]]
     leads = [Lead(caption, (*key, failed, *latency))]
     if detected := [column for metric in _detectors(results.metrics) for column in columns[metric.name]]:
@@ -325,20 +327,13 @@ def _failed(
 
 
 def _cost(methods: Iterable[Method], run: Run, cells: dict[tuple[str, str], Cell]) -> list[Column]:
-    scopes = tuple(dict.fromkeys(latency.scope for latency in run.timing.methods.values()))
     columns = [
-        Column("latency", "Latency, median", "ms", scopes, "down", group="cost"),
-        Column("latency_p90", "Latency, p90", "ms", scopes, "down", group="cost"),
+        *(_speeds(run, cells) if speeds.known(run) else _latency(methods, run, cells)),
         Column("params_trainable", "Trainable parameters", group="cost"),
         Column("params_frozen", "Frozen parameters", group="cost"),
         Column("macs", "Multiply-accumulates", direction="down", group="cost"),
     ]
     for method in methods:
-        timed = run.timing.methods.get(method.name)
-        if timed is not None:
-            for name, value in (("latency", timed.ms_p50), ("latency_p90", timed.ms_p90)):
-                text = number(value, 0 if value >= 100 else 1)
-                cells[method.name, name] = Cell(text, value=finite(value), n=timed.n)
         if method.cost is not None:
             for name in ("params_trainable", "params_frozen", "macs"):
                 count = getattr(method.cost, name)
@@ -346,3 +341,29 @@ def _cost(methods: Iterable[Method], run: Run, cells: dict[tuple[str, str], Cell
     # Of a cost that nobody has counted only the latency is worth a row of dashes: that one can always be measured.
     known = {name for (_, name), cell in cells.items() if cell.value is not None}
     return [column for column in columns if column.name in known or column.name == "latency"]
+
+
+def _latency(methods: Iterable[Method], run: Run, cells: dict[tuple[str, str], Cell]) -> list[Column]:
+    """The times that the run took of itself."""
+    scopes = tuple(dict.fromkeys(latency.scope for latency in run.timing.methods.values()))
+    for method in methods:
+        timed = run.timing.methods.get(method.name)
+        if timed is not None:
+            for name, value in (("latency", timed.ms_p50), ("latency_p90", timed.ms_p90)):
+                text = number(value, 0 if value >= 100 else 1)
+                cells[method.name, name] = Cell(text, value=finite(value), n=timed.n)
+    return [
+        Column("latency", "Latency, median", "ms", scopes, "down", group="cost"),
+        Column("latency_p90", "Latency, p90", "ms", scopes, "down", group="cost"),
+    ]
+
+
+def _speeds(run: Run, cells: dict[tuple[str, str], Cell]) -> list[Column]:
+    """What ``hifibench throughput`` measured."""
+    columns = []
+    for measure in speeds.measures(run):
+        columns.append(Column(measure.name, *measure[1:5], group="cost"))
+        for method, one in measure.values.items():
+            # Without n: it counts what went round, not pairs of the run.
+            cells[method, measure.name] = Cell(one.text, one.interval, value=one.value, low=one.low, high=one.high)
+    return columns

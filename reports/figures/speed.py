@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from reports import speeds
 from reports.figures import drawing as words
 from reports.figures import figure as page
 from reports.figures import looks as figure_looks
@@ -39,7 +40,7 @@ def draw(run: Run) -> Iterator[Drawing]:
     metrics = figure_metrics.chosen(run, QUALITY)
     scores = {metric.name: figure_metrics.scores(run, metric) for metric in metrics}
     methods = {method.name: method for method in run.results.methods}
-    times = {name: timed.ms_p50 for name, timed in run.timing.methods.items() if name in methods}
+    times = {name: ms for name, ms in _times(run).items() if name in methods}
     shown = [
         name
         for name, look in looks.items()
@@ -79,13 +80,11 @@ def draw(run: Run) -> Iterator[Drawing]:
     _key(figure, height, most, any(parameters(methods[name]) is None for name in shown))
     counts = [scores[metric.name][name] for metric in metrics for name in shown if name in scores[metric.name]]
     marked = [name for name in shown if words.flattered(methods[name], metrics)]
-    scopes = ", ".join(dict.fromkeys(run.timing.methods[name].scope for name in shown))
+    on = hardware(speeds.hardware(run))
     caption = words.paragraph(
         f"{' and '.join(words.measured(metric) for metric in metrics)} against the median time of one swap, measured "
-        f"inside the method alone ({said(scopes)}), on a logarithmic axis; lines: 95 % intervals.",
-        f"Timed on: {said(', '.join(f'{key} {value}' for key, value in hardware(run.timing.hardware)))}."
-        if run.timing.hardware
-        else "",
+        f"{_measured(run, shown)}, on a logarithmic axis; lines: 95 % intervals.",
+        f"Timed on: {said(', '.join(f'{key} {value}' for key, value in on))}." if on else "",
         "The area of a mark grows with all parameters that a swap takes, frozen networks included; rings: nobody has "
         "counted them.",
         words.counted(counts),
@@ -98,6 +97,21 @@ def draw(run: Run) -> Iterator[Drawing]:
         words.origin(run),
     )
     yield Drawing(NAME, "Speed against quality", caption, figure, False)
+
+
+def _times(run: Run) -> Mapping[str, float]:
+    """Milliseconds a swap, as ``hifibench throughput`` measured them, else as the run did."""
+    if first := speeds.first(run):
+        return {name: one.value for name, one in first[0].values.items()}
+    return {name: timed.ms_p50 for name, timed in run.timing.methods.items()}
+
+
+def _measured(run: Run, shown: Sequence[str]) -> str:
+    """What was timed, in words."""
+    if not speeds.known(run):
+        scopes = ", ".join(dict.fromkeys(run.timing.methods[name].scope for name in shown))
+        return f"inside the method alone ({said(scopes)})"
+    return f"one pair after the other ({said(', '.join(speeds.first(run)[0].words))}, by hifibench throughput)"
 
 
 def parameters(method: Method) -> int | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hifibench.files import atomic_write
-from reports import glossary, grid, parts, provenance
+from reports import glossary, grid, parts, provenance, speeds
 from reports.figures import six as figure_six
 from reports.figures.six import FigureSix
 from reports.html import template
@@ -92,7 +92,7 @@ def render(
         examples=_thumbnails(run.examples, methods),
         provenance=provenance.describe(run.provenance),
         created=str(run.provenance.get("created", ""))[: len("2000-12-31")],
-        hardware=provenance.hardware(run.timing.hardware),
+        hardware=provenance.hardware(speeds.hardware(run)),
         pairs=pairs,
         pairs_script=page_pairs.SCRIPT,
         pair_metrics=metrics,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from reports import notes, printed
+from reports import notes, printed, speeds
 from reports.glossary import base
 from reports.notes import Note
 from reports.paper import comparable, published
@@ -31,6 +31,9 @@ TITLES: Mapping[str, str] = MappingProxyType(
 KEYS = ("id_retrieval", "pose", "shape", "params", "latency")
 """What the columns are called in the files for programs, whatever the estimator."""
 
+RATE = "images_per_s"
+"""The same of a further column, where ``hifibench throughput`` measured the run's methods."""
+
 
 def fits(run: Run) -> bool:
     """Whether a run can be laid out like Table 1: on FaceForensics++, with ID retrieval and pose."""
@@ -48,20 +51,21 @@ def build(run: Run) -> PaperTable | None:
     marks = {figure: comparable.mark(run, figure, chosen) for figure in figures}
 
     competing = [method.name for method in run.results.methods if method.kind == "method"]
-    groups = tuple(_groups(competing, cells, figures, marks))
+    columns = (*(_column(name, metric) for name, metric in chosen.items()), *_cost_columns(run))
+    groups = tuple(_groups(competing, cells, figures, marks, len(columns)))
     shown = {line.title for group in groups for line in group}
     others = [name for name in dict.fromkeys(published.title(figure.method) for figure in figures) if name not in shown]
     table = PaperTable(
         caption=f"{run.results.title} ({run.results.n_pairs} pairs), beside published figures",
-        keys=KEYS,
-        columns=(*(_column(name, metric) for name, metric in chosen.items()), *_cost_columns(run)),
+        keys=(*KEYS, *(RATE for _ in speeds.first(run)[1:])),
+        columns=columns,
         references=tuple(
             Line(method.name, "reference", method.name, cells[method.name])
             for method in run.results.methods
             if method.kind == "reference"
         ),
         methods=groups,
-        elsewhere=tuple(line for name in others for line in _published(name, figures, marks)),
+        elsewhere=tuple(line for name in others for line in _published(name, figures, marks, len(columns))),
         sources=published.sources(figures),
     )
     return replace(table, notes=tuple(_notes(run, table, chosen)))
@@ -73,9 +77,12 @@ def _column(name: str, metric: Metric | None) -> Column:
     return replace(printed.column(metric), title=TITLES[name], group="")
 
 
-def _cost_columns(run: Run) -> tuple[Column, Column]:
+def _cost_columns(run: Run) -> tuple[Column, ...]:
+    params = Column("params_trainable", "Parameters")
+    if measured := speeds.first(run):
+        return params, *(Column(one.name, "Speed", one.unit, one.words, one.direction) for one in measured)
     scopes = tuple(dict.fromkeys(latency.scope for latency in run.timing.methods.values()))
-    return Column("params_trainable", "Parameters"), Column("latency", "Speed", "ms", scopes, "down")
+    return params, Column("latency", "Speed", "ms", scopes, "down")
 
 
 def _measured(run: Run, method: Method, metrics: Iterable[Metric | None]) -> tuple[PaperCell, ...]:
@@ -85,16 +92,25 @@ def _measured(run: Run, method: Method, metrics: Iterable[Metric | None]) -> tup
     for metric in metrics:
         score = scores.get(metric.name) if metric is not None else None
         cells.append(PaperCell() if metric is None or score is None else measured(metric, score, flattered, refused))
-    params, latency = PaperCell(), PaperCell()
+    params = PaperCell()
     if method.cost is not None and method.cost.params_trainable is not None:
         frozen = method.cost.params_frozen
         under = (f"+ {quantity(frozen)}",) if frozen else ()
         params = PaperCell(quantity(method.cost.params_trainable), under, value=method.cost.params_trainable)
-    timed = run.timing.methods.get(method.name)
-    if timed is not None:
-        text = number(timed.ms_p50, 0 if timed.ms_p50 >= 100 else 1)
-        latency = PaperCell(text, value=finite(timed.ms_p50), n=timed.n)
-    return (*cells, params, latency)
+    return (*cells, params, *_speeds(run, method.name))
+
+
+def _speeds(run: Run, method: str) -> Iterator[PaperCell]:
+    """As ``hifibench throughput`` measured them, else as the run did."""
+    for measure in speeds.first(run):
+        one = measure.values.get(method)
+        under = (one.interval,) if one is not None and one.interval else ()
+        yield PaperCell() if one is None else PaperCell(one.text, under, value=one.value, low=one.low, high=one.high)
+    if speeds.first(run):
+        return
+    timed = run.timing.methods.get(method)
+    text = "" if timed is None else number(timed.ms_p50, 0 if timed.ms_p50 >= 100 else 1)
+    yield PaperCell() if timed is None else PaperCell(text, value=finite(timed.ms_p50), n=timed.n)
 
 
 def _groups(
@@ -102,25 +118,26 @@ def _groups(
     cells: Mapping[str, tuple[PaperCell, ...]],
     figures: Sequence[Figure],
     marks: Mapping[Figure, str],
+    width: int,
 ) -> Iterator[tuple[Line, ...]]:
     """The paper's methods in its order, then the others in the run's."""
     for one, names in arranged(methods):
         own = [Line(one.title, "measured", name, cells[name], elsewhere=name in one.others) for name in names]
         listed = published.TABLE_1 + published.FURTHER
-        told = _published(one.title, figures, marks) if one in listed else []
+        told = _published(one.title, figures, marks, width) if one in listed else []
         unknown = [Line(one.title, "published", "", (PaperCell(),) * len(own[0].cells))] if one in listed else []
         yield (*own, *(told or unknown))
 
 
-def _published(title: str, figures: Sequence[Figure], marks: Mapping[Figure, str]) -> list[Line]:
-    """What is known of a method: a row for each source and name."""
+def _published(title: str, figures: Sequence[Figure], marks: Mapping[Figure, str], width: int) -> list[Line]:
+    """What is known of a method: a row for each source and name, ``width`` cells each."""
     about = [figure for figure in figures if published.title(figure.method) == title]
     lines = []
     for source, name in dict.fromkeys((figure.source, figure.method) for figure in about):
         known = {figure.metric: figure for figure in about if (figure.source, figure.method) == (source, name)}
         cells = tuple(
             _figure(known[metric], marks[known[metric]]) if metric in known else PaperCell()
-            for metric in (*ESTIMATORS, "params", "latency")
+            for metric in (*ESTIMATORS, "params", *["latency"] * (width - len(ESTIMATORS) - 1))
         )
         lines.append(Line(title, "published", name, cells, source.key))
     return [line for line in lines if any(cell.known for cell in line.cells)]
@@ -136,7 +153,13 @@ def _notes(run: Run, table: PaperTable, chosen: comparable.Chosen) -> Iterable[N
     """Alarms of the run, what the marks mean, the sources of the figures."""
     yield from signs(run, table.lines, table.columns)
     yield Note("Parameters: those trained; with +, those of frozen networks that a swap needs too.")
-    if run.timing.methods:
+    yield from map(Note, speeds.notes(run))
+    if speeds.known(run):
+        yield Note(
+            "Speed of the published rows: no figure could be verified. Nor is it known on which device, at which batch "
+            "and number format, over which scope and after what warming up any was taken, so none would compare."
+        )
+    elif run.timing.methods:
         yield Note("Speed: median time of a swap, without detection, cropping and pasting back, on this machine.")
     told = (cell for line in table.lines if line.kind == "published" for cell in line.cells if cell.known)
     yield from comparable.notes(run, chosen, {cell.mark for cell in told})
