@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +12,19 @@ from hifibench import __version__
 from hifibench.cli_analyse import app as analyse_app
 from hifibench.cli_assets import app as assets_app
 from hifibench.cli_data import app as data_app
+from hifibench.cli_options import (
+    Add,
+    Device,
+    Estimators,
+    Listing,
+    PrecisionOption,
+    PrecisionWord,
+    Quiet,
+    TrainedWith,
+    Weights,
+)
 from hifibench.cli_reports import add_to
-from hifibench.errors import HifibenchError
+from hifibench.errors import HifibenchError, disk_full
 
 app = typer.Typer(
     add_completion=False,
@@ -26,43 +36,6 @@ app = typer.Typer(
 app.add_typer(analyse_app, name="analyse")
 app.add_typer(assets_app, name="assets")
 app.add_typer(data_app, name="data")
-
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Weights = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME=FILE", help="Weights of your own training, as a method of that name; repeatable."),
-]
-Add = Annotated[
-    list[Path] | None,
-    typer.Option(metavar="FILE", help="TOML file of methods from elsewhere; repeatable."),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress; errors and results only.")]
-
-
-class Listing(StrEnum):
-    """What `hifibench list` can list."""
-
-    suites = "suites"
-    methods = "methods"
-    presets = "presets"
-    metrics = "metrics"
-    experts = "experts"
-    splits = "splits"
-    kinds = "kinds"
-
-
-class Estimators(StrEnum):
-    """Whose networks judge in a suite that leaves the choice."""
-
-    paper = "paper"
-    embedded = "embedded"
-
-
-class TrainedWith(StrEnum):
-    """What is done with scores by a network that took part in the method's training."""
-
-    refuse = "refuse"
-    mark = "mark"
 
 
 def _version(wanted: bool) -> None:
@@ -111,10 +84,18 @@ def run(
     ] = "1/1",
     seed: Annotated[int, typer.Option(min=0, help="Chooses people, partners and bootstrap draws.")] = 0,
     device: Device = "auto",
+    precision: PrecisionOption = PrecisionWord.fp32,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Images looked at side by side; default the processors.")
+    ] = None,
+    memory: Annotated[int, typer.Option(min=1, metavar="MIB", help="What a search in a gallery may take.")] = 512,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Tell where the time went: a table, and a trace for Chrome or Perfetto.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Run a suite: plan, swap, observe, score, report. Begun runs are finished, not begun anew."""
-    from hifibench.commands import Changes, run_suite
+    from hifibench.commands import Changes, Way, run_suite
 
     changes = Changes(
         pairs,
@@ -125,7 +106,8 @@ def run(
         tuple(detector or ()),
         None if trained_with is None else trained_with.value,
     )
-    run_suite(suite, out, changes, tuple(weights or ()), tuple(add or ()), limit, shard, seed, device, quiet)
+    way = Way(limit, seed, shard, device, precision.value, workers, memory, profile, quiet)
+    run_suite(suite, out, changes, tuple(weights or ()), tuple(add or ()), way)
 
 
 @app.command()
@@ -137,6 +119,7 @@ def swap(
     weights: Weights = None,
     add: Add = None,
     device: Device = "auto",
+    precision: PrecisionOption = PrecisionWord.fp32,
     crf: Annotated[int, typer.Option(min=0, max=51, help="Quality of the video, 0 is lossless.")] = 18,
     quiet: Quiet = False,
 ) -> None:
@@ -149,9 +132,41 @@ def swap(
     for words in weights or ():
         add_weights(words)
     if is_video(target):
-        swap_video(source, target, out, method, device, quiet, crf)
+        swap_video(source, target, out, method, device, quiet, crf=crf, precision=precision.value)
     else:
-        swap_photographs(source, target, out, method, device)
+        swap_photographs(source, target, out, method, device, precision.value)
+
+
+@app.command()
+def throughput(
+    methods: Annotated[
+        list[str] | None, typer.Argument(metavar="[METHOD]...", help="See 'hifibench list methods'.")
+    ] = None,
+    scope: Annotated[
+        str, typer.Option(help="What is timed, comma-separated: generator, +extractors, +detect+paste.")
+    ] = "generator,+extractors,+detect+paste",
+    batch: Annotated[
+        str | None, typer.Option(metavar="N,N,…", help="Batches of the offline scenario; default by device.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Most seconds that one measurement takes.")] = 10.0,
+    out: Annotated[Path | None, typer.Option(help="Folder for the record; default runs/throughput.")] = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", metavar="RUN", help="A finished run, whose tables are to show the figures.")
+    ] = None,
+    weights: Weights = None,
+    add: Add = None,
+    device: Device = "auto",
+    precision: PrecisionOption = PrecisionWord.auto,
+    quiet: Quiet = False,
+) -> None:
+    """Time methods honestly: latency one by one, throughput in batches, cost, and the share of what the machine can."""
+    from hifibench.commands import add_methods, add_weights
+    from hifibench.commands_throughput import throughput
+
+    add_methods(tuple(add or ()))
+    for words in weights or ():
+        add_weights(words)
+    throughput(tuple(methods or ()), scope, batch, precision.value, device, seconds, out, run, quiet)
 
 
 @app.command()
@@ -190,7 +205,10 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides weights, order and randomness.")] = 0,
     device: Device = "auto",
-    workers: Annotated[int, typer.Option(min=0, help="Processes that read images; 0 reads in this one.")] = 0,
+    workers: Annotated[
+        str,
+        typer.Option(help="Processes that read images; 0: this one; auto: so on a processor, up to 8 by a GPU."),
+    ] = "auto",
     save_every: Annotated[int, typer.Option(min=1, help="Steps from one checkpoint and grid to the next.")] = 500,
     log_every: Annotated[int, typer.Option(min=1, help="Steps from one row of losses to the next.")] = 50,
     keep: Annotated[int, typer.Option(min=1, help="Newest checkpoints that are kept.")] = 3,
@@ -200,7 +218,7 @@ def train(
     """Train a method. A begun training is gone on with, exactly; 'torchrun' or 'accelerate launch' use several GPUs."""
     from hifibench.commands_train import train_method
     from hifibench.training.run import Changes
-    from hifibench.training.settings import Settings
+    from hifibench.training.settings import Settings, parse_workers
 
     train_method(
         method,
@@ -208,7 +226,7 @@ def train(
         data,
         out,
         Changes(steps, batch, lr, precision, tuple(set_ or ())),
-        Settings(workers, save_every, log_every, keep, compile_),
+        Settings(parse_workers(workers), save_every, log_every, keep, compile_),
         seed,
         device,
         quiet,
@@ -284,3 +302,8 @@ def main(arguments: list[str] | None = None) -> None:
     except HifibenchError as error:
         typer.echo(f"hifibench: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if not disk_full(error):
+            raise
+        typer.echo(f"hifibench: {error}. Free some space; the same command goes on from here.", err=True)
+        sys.exit(3)

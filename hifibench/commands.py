@@ -22,7 +22,7 @@ from hifibench.data.ffpp_layout import ENVIRONMENT
 from hifibench.device import choose
 from hifibench.errors import HifibenchError, InterruptedRunError, UsageError
 from hifibench.needs import of_suite
-from hifibench.records import Cost
+from hifibench.records import Cost, Precision
 from hifibench.suite import FfppData, FileData, Suite
 
 
@@ -48,6 +48,33 @@ class Changes:
     methods: str | None = None
     detectors: tuple[str, ...] = ()
     trained_with: Literal["refuse", "mark"] | None = None
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a suite is run.
+
+    Attributes:
+        limit: only the first pairs.
+        seed: of the plan and of the intervals.
+        shard: this process's share, ``i/n``.
+        device: where swappers and experts run.
+        precision: number format of swappers.
+        workers: images looked at side by side.
+        memory_mib: what searches in galleries may take.
+        profile: whether to tell where the time went.
+        quiet: no progress.
+    """
+
+    limit: int | None = None
+    seed: int = 0
+    shard: str = "1/1"
+    device: str = "auto"
+    precision: Precision = "fp32"
+    workers: int | None = None
+    memory_mib: float = 512.0
+    profile: bool = False
+    quiet: bool = False
 
 
 def load_suite(name: str, changes: Changes) -> Suite:
@@ -94,11 +121,7 @@ def run_suite(
     changes: Changes,
     weights: tuple[str, ...],
     files: tuple[Path, ...],
-    limit: int | None,
-    shard: str,
-    seed: int,
-    device: str,
-    quiet: bool,
+    way: Way,
 ) -> None:
     """``hifibench run``."""
     added, offered = [add_weights(words) for words in weights], add_methods(files)
@@ -107,19 +130,42 @@ def run_suite(
     if added:
         chosen = chosen.model_copy(update={"methods": tuple(dict.fromkeys((*chosen.methods, *added)))})
     from hifibench import assets
+    from hifibench.nearest.resources import Resources, using
+    from hifibench.pipeline.group import joined
+    from hifibench.pipeline.profile import recorded
     from hifibench.pipeline.progress import Reporter
     from hifibench.pipeline.run import run
     from hifibench.pipeline.store import Shard
 
-    share, device = Shard.parse(shard), choose(device)
-    out = out or Path("runs") / chosen.name
-    assets.ensure(of_suite(chosen), quiet=quiet)
-    try:
-        done = run(chosen, out, seed=seed, limit=limit, shard=share, device=device, reporter=Reporter(quiet))
-        if done.results is not None:
-            show_report(out)
-    except KeyboardInterrupt as stop:
-        raise InterruptedRunError(f"Stopped. The same command goes on from here; what is done is in {out}.") from stop
+    share, out = Shard.parse(way.shard), out or Path("runs") / chosen.name
+    with joined() as group:
+        device, quiet = group.device(way.device), way.quiet or not group.leads
+        with group.in_turn("fetching networks"):
+            assets.ensure(of_suite(chosen), quiet=quiet)
+        console = Console() if group.leads else None
+        telling = recorded(out, group.shard(share), way.profile, console, group.workers(way.workers))
+        try:
+            with telling as profile, using(Resources(memory_mib=way.memory_mib, device=device)):
+                done = run(
+                    chosen,
+                    out,
+                    seed=way.seed,
+                    limit=way.limit,
+                    shard=share,
+                    device=device,
+                    workers=way.workers,
+                    reporter=Reporter(quiet),
+                    precision=way.precision,
+                    profile=profile,
+                    group=group,
+                )
+                if done.results is not None:
+                    with profile.span("report"):
+                        show_report(out)
+        except KeyboardInterrupt as stop:
+            raise InterruptedRunError(
+                f"Stopped. The same command goes on from here; what is done is in {out}."
+            ) from stop
 
 
 def add_weights(words: str) -> str:
@@ -166,13 +212,17 @@ def show_report(folder: Path) -> None:
         Console().print(f"Page: {page}", highlight=False, soft_wrap=True)
 
 
-def swap_photographs(source: Path, target: Path, out: Path, method: str, device: str) -> None:
+def swap_photographs(
+    source: Path, target: Path, out: Path, method: str, device: str, precision: Precision = "fp32"
+) -> None:
     """``hifibench swap``."""
     plugin, device = registry.swappers.get(method), choose(device)
     if out.suffix.lower() != ".png":
         raise UsageError(f"-o {out}: swaps are written as PNG, which keeps their provenance; name a .png file.")
     from hifibench.data.images import save_png
     from hifibench.faces.detect import Detector
+    from hifibench.inference import quicken
+    from hifibench.inference.fitting import Fitting
     from hifibench.pipeline.swap import Job, loaded, swap_jobs
     from hifibench.video.source import load_source as load_face
 
@@ -184,7 +234,7 @@ def swap_photographs(source: Path, target: Path, out: Path, method: str, device:
     with TemporaryDirectory(prefix="hifibench-") as logs, loaded(plugin, device, Path(logs)) as swapper:
         if not isinstance(swapper, Swapper):
             raise UsageError(f"{method} is known by what its authors released; it swaps no other pair.")
-        (done,) = swap_jobs(swapper, [Job(*giving, *receiving)])
+        (done,) = swap_jobs(Fitting(quicken(swapper, device, precision)), [Job(*giving, *receiving)])
     if done.frame is None:
         raise UsageError(f"{method} could not swap {source} onto {target}: {done.message or done.status}.")
     save_png(out, done.frame, {"hifibench:method": method, "hifibench:run": "single swap"})

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hifibench.device import choose
 from hifibench.errors import InterruptedRunError, UsageError
 
 KEPT_FROM = 16
@@ -42,6 +41,7 @@ def run_calibration(
     from hifibench.calibration import analyse, store, suite
     from hifibench.files import atomic_write
     from hifibench.needs import of_suite
+    from hifibench.pipeline.group import joined
     from hifibench.pipeline.progress import Reporter
     from hifibench.pipeline.run import run
     from hifibench.pipeline.store import Shard
@@ -49,19 +49,23 @@ def run_calibration(
 
     if limit is not None and limit < analyse.LEAST_PAIRS:
         raise UsageError(f"--limit {limit}: a calibration takes at least {analyse.LEAST_PAIRS} pairs; leave it out.")
-    chosen, share, device = suite.build(metrics), Shard.parse(shard), choose(device)
+    chosen, share, console = suite.build(metrics), Shard.parse(shard), Console()
     out = out or Path("runs") / chosen.name
-    assets.ensure(of_suite(chosen), quiet=quiet)
-    reporter, console = Reporter(quiet), Console()
-    try:
-        done = run(chosen, out, seed=seed, limit=limit, shard=share, device=device, reporter=reporter)
-        if done.results is None:
-            return
-        found = analyse.analyse(out, seed, chosen.draws)
-        atomic_write(out / store.FILE, store.to_json(found))
-        page = report.write(found, out)
-    except KeyboardInterrupt as stop:
-        raise InterruptedRunError(f"Stopped. The same command goes on from here; what is done is in {out}.") from stop
+    with joined() as group:
+        device, silent = group.device(device), quiet or not group.leads
+        with group.in_turn("fetching networks"):
+            assets.ensure(of_suite(chosen), quiet=silent)
+        told = Reporter(silent)
+        try:
+            done = run(chosen, out, seed=seed, limit=limit, shard=share, device=device, reporter=told, group=group)
+            if done.results is None:
+                return
+            found = analyse.analyse(out, seed, chosen.draws)
+            atomic_write(out / store.FILE, store.to_json(found))
+            page = report.write(found, out)
+        except KeyboardInterrupt as stop:
+            words = f"Stopped. The same command goes on from here; what is done is in {out}."
+            raise InterruptedRunError(words) from stop
     report.show(found, console)
     if found.pairs >= KEPT_FROM:
         kept = store.keep(found)

@@ -12,6 +12,7 @@ from hifibench.contracts import Swapper
 from hifibench.data.video import DamagedError
 from hifibench.device import choose
 from hifibench.errors import InterruptedRunError, UsageError
+from hifibench.records import Precision
 
 
 def swap_video(
@@ -23,6 +24,7 @@ def swap_video(
     quiet: bool = False,
     crf: int = 18,
     batch: int | None = None,
+    precision: Precision = "fp32",
 ) -> None:
     """Swap the face of a source onto one person of a target video.
 
@@ -35,6 +37,7 @@ def swap_video(
         quiet: no progress and no notes.
         crf: quality of the H.264, 0 (lossless) to 51.
         batch: frames that the method gets at once; ``None`` goes by the size of its crops.
+        precision: number format of a method that shows its networks; ``auto`` is decided on the first batch.
 
     Raises:
         DamagedError: the target breaks off or is damaged; what could be decoded is swapped, and ``out`` is written.
@@ -56,6 +59,8 @@ def swap_video(
         raise UsageError(f"--batch {batch}: expected at least 1 frame.")
     from hifibench.faces.detect import Detector
     from hifibench.files import atomic_path
+    from hifibench.inference import precision_of, quicken
+    from hifibench.inference.fitting import Fitting
     from hifibench.pipeline.progress import Reporter
     from hifibench.pipeline.swap import loaded
     from hifibench.video.reader import Reader
@@ -75,13 +80,14 @@ def swap_video(
                 raise UsageError(f"{method} is known by what its authors released; it swaps no other pair.")
             if reader.left_out:
                 reporter.say(f"{target}: streams of {', '.join(reader.left_out)} are left out.")
+            quick = quicken(swapper, device, precision)
             batch = batch or batch_size(swapper.card, reader.clip.size)
             with atomic_path(out) as temporary:
                 with (
                     written(temporary, reader.clip, reader.sounds, crf, provenance, reporter.say) as writer,
                     reporter.stage("swap", reader.clip.frames) as advance,
                 ):
-                    tally = swap_clip(reader, tracker, swapper, giving, writer, batch, advance)
+                    tally = swap_clip(reader, tracker, Fitting(quick), giving, writer, batch, advance)
                 if tally.without_face == tally.frames:
                     raise UsageError(f"No face was found in the {tally.frames} frames of {target}; nothing is written.")
                 if not tally.swapped:
@@ -93,6 +99,8 @@ def swap_video(
         raise InterruptedRunError(f"Stopped. {out} is not written; the same command begins anew.") from stop
     finally:
         reader.close()
+    if precision != "fp32" and (choice := precision_of(quick)) is not None:
+        reporter.say(f"{method} ran in {choice.used}, by {choice.engine}.")
     if tracker.rivals:
         reporter.say(f"{target}: {tracker.rivals + 1} faces; the largest, most central one at first was followed.")
     if tracker.anew:

@@ -341,6 +341,9 @@ class ExpertPlugin:
     load: Callable[[str], Expert | PairExpert]
     """Device -> the expert, weights loaded."""
 
+    cpu_only: bool = False
+    """It runs on the processor whatever the device: beside a GPU it then works in processes of its own."""
+
 
 @dataclass(frozen=True)
 class Whole:
@@ -380,6 +383,10 @@ class Metric:
         truth: it compares with the true swap, and so takes images whose true swap is known.
         frames: consecutive frames of a clip that it takes; 1 where stills will do.
         others: it reads what was seen in the swaps of the other methods (`Observed.others`).
+        scope: what a pair's value depends on, beside the galleries: the ``pair`` alone, its ``clip`` (all pairs of one
+            source, or its video, and one target video), or the whole ``set``. A metric of pairs or clips is asked for
+            some of them at a time, so that memory does not grow with their number; what it says of a pair must be the
+            same whatever others are asked for with it. ``whole`` gets all pairs in any case.
     """
 
     name: str
@@ -396,6 +403,7 @@ class Metric:
     truth: bool = False
     frames: int = 1
     others: bool = False
+    scope: Literal["pair", "clip", "set"] = "set"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
-"""Which device a run uses."""
+"""Which device a run uses, and how many processors it has."""
 
 from __future__ import annotations
+
+import os
 
 from hifibench.errors import MissingError, UsageError
 
@@ -27,3 +29,13 @@ def choose(name: str) -> str:
                 "Use --device cpu, or install a driver and a torch build that fit the GPU."
             )
     return name
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def here() -> int:
+    """Processes that ``torchrun`` or ``accelerate launch`` started on this machine, this one among them."""
+    return max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))

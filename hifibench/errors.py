@@ -5,6 +5,8 @@ Every message says what was given, what was expected and what to do.
 
 from __future__ import annotations
 
+import errno
+
 
 class HifibenchError(Exception):
     """Base of all errors that a user is meant to read; printed without a traceback."""
@@ -57,6 +59,15 @@ class GateError(HifibenchError):
     """A check that the user asked for has failed (exit code 1)."""
 
     exit_code = 1
+
+
+class StalledError(HifibenchError):
+    """Work stands still: nothing of it has ended for far longer than any of it takes (exit code 1)."""
+
+
+def disk_full(error: Exception) -> bool:
+    """Whether the disk, or the user's share of it, is full: never the fault of a pair or a method."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def first_line(error: Exception) -> str:

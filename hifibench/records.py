@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
@@ -93,7 +93,7 @@ class ImageRef:
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pair:
     """One swap to make: the face of image ``source`` goes onto image ``target``.
 
@@ -129,15 +129,26 @@ class Manifest:
 
     def to_json(self) -> str:
         """The canonical text: same manifest, same bytes."""
-        raw = asdict(self)
-        # What is not known is not written, so that a manifest made before it could be known keeps its hash.
-        for row, unknown in (
-            *((image, "labels") for image in raw["images"]),
-            *((pair, "truth") for pair in raw["pairs"]),
-        ):
-            if not row[unknown]:
-                del row[unknown]
-        return json.dumps(raw, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+        return "".join(self._text())
+
+    def _text(self) -> Iterator[str]:
+        """`to_json` piece by piece, for a large manifest as a whole is many times as large in between."""
+
+        def text(value: object, depth: int) -> str:
+            return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False).replace("\n", "\n" + " " * depth)
+
+        def rows(items: Sequence[ImageRef | Pair], unknown: str) -> Iterator[str]:
+            for index, item in enumerate(items):
+                # What is not known is not written, so that a manifest made before it could be known keeps its hash.
+                row = {name: value for name, value in asdict(item).items() if name != unknown or value}
+                yield f"{',' if index else '['}\n  {text(row, 2)}"
+            yield "\n ]" if items else "[]"
+
+        yield f'{{\n "galleries": {text(dict(self.galleries), 1)},\n "images": '
+        yield from rows(self.images, "labels")
+        yield f',\n "origin": {text(self.origin, 1)},\n "pairs": '
+        yield from rows(self.pairs, "truth")
+        yield "\n}\n"
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
@@ -153,7 +164,14 @@ class Manifest:
     @property
     def hash(self) -> str:
         """SHA-256 of the canonical text, hexadecimal."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        known: str | None = self.__dict__.get("_hash")
+        if known is None:  # seconds, where there are a hundred thousand pairs
+            digest = hashlib.sha256()
+            for part in self._text():
+                digest.update(part.encode())
+            known = digest.hexdigest()
+            object.__setattr__(self, "_hash", known)
+        return known
 
     def image(self, name: str) -> ImageRef:
         """The image of that name; raises ``KeyError`` if the manifest has none."""

@@ -61,4 +61,5 @@ def background(comparison: str) -> Metric:
         worst=_WORST[comparison],
         decimals=4,
         group="background",
+        scope="pair",
     )

@@ -257,5 +257,6 @@ def _metric(
         compute=compute,
         decimals=decimals,
         group="realism",
+        scope="pair",
         whole=whole,
     )

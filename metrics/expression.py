@@ -62,4 +62,5 @@ def expression(estimator: str) -> Metric:
         compute=compute,
         decimals=2 if described == "expression" else 3,
         group="attributes",
+        scope="pair",
     )

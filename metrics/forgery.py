@@ -159,6 +159,7 @@ def _metric(
         group="realism",
         whole=whole,
         others=trained,
+        scope="set" if trained else "clip" if unit else "pair",
     )
 
 

@@ -86,6 +86,7 @@ def gaze(estimator: str) -> Metric:
         compute=compute,
         decimals=2,
         group="attributes",
+        scope="pair",
     )
 
 

@@ -83,6 +83,7 @@ def id_retrieval(recogniser: str, gallery: str, top: str) -> Metric:
         worst=0.0,
         decimals=1,
         group="identity",
+        scope="pair",
         rate=True,
     )
 
@@ -160,6 +161,7 @@ def _likeness(
         worst=worst,
         decimals=3,
         group="identity",
+        scope="pair",
     )
 
 

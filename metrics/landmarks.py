@@ -75,6 +75,7 @@ def landmarks(estimator: str) -> Metric:
         compute=compute,
         decimals=2,
         group="attributes",
+        scope="pair",
     )
 
 

@@ -105,6 +105,7 @@ def lighting(estimator: str) -> Metric:
         compute=compute,
         decimals=3,
         group="attributes",
+        scope="pair",
     )
 
 

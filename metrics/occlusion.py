@@ -65,4 +65,5 @@ def occlusion(occluder: str) -> Metric:
         worst=1.0,
         decimals=4,
         group="attributes",
+        scope="pair",
     )

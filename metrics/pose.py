@@ -62,6 +62,7 @@ def pose(estimator: str, axis: str = "") -> Metric:
         compute=compute,
         decimals=2,
         group="attributes",
+        scope="pair",
     )
 
 

@@ -24,6 +24,8 @@ _HELD = 2**22
 """Weights held at once in double precision: 32 MiB."""
 _CACHED = 2**17
 """Numbers of a caller who passes over them many times: 1 MiB."""
+SUMMED = 2**20
+"""Values that are summed by cluster at once: 8 MiB, and some five times that on the way."""
 _EXACT_BITS = 52
 """Whole numbers up to twice this power of two are exact in double precision, and so are their sums."""
 _KEPT_BITS = 60
@@ -186,15 +188,20 @@ class Resampler:
         Raises:
             StatisticError: a cluster that is not drawn from.
         """
-        sums, counts, exponents = _cluster_sums(np.asarray(values, np.float64), self.index(clusters), len(self.names))
-        means = np.empty((self.draws, values.shape[1]))
-        for block, weights in self.blocks():
-            number = weights @ counts
-            total = np.zeros_like(number)
-            for piece, exponent in zip(reversed(sums), reversed(exponents), strict=True):
-                total += np.ldexp(weights @ piece, exponent)
-            with np.errstate(invalid="ignore"):
-                means[block] = total / number
+        table, place = np.asarray(values, np.float64), self.index(clusters)
+        means = np.empty((self.draws, table.shape[1]))
+        # Some columns at a time: on their way to sums they are there several times over.
+        step = max(1, SUMMED // max(1, len(table)))
+        for start in range(0, table.shape[1], step):
+            columns = slice(start, start + step)
+            sums, counts, exponents = _cluster_sums(table[:, columns], place, len(self.names))
+            for block, weights in self.blocks():
+                number = weights @ counts
+                total = np.zeros_like(number)
+                for piece, exponent in zip(reversed(sums), reversed(exponents), strict=True):
+                    total += np.ldexp(weights @ piece, exponent)
+                with np.errstate(invalid="ignore"):
+                    means[block, columns] = total / number
         return means
 
 

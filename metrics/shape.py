@@ -69,6 +69,7 @@ def shape(estimator: str) -> Metric:
         compute=compute,
         decimals=2,
         group="identity",
+        scope="pair",
     )
 
 

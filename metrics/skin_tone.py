@@ -91,6 +91,7 @@ def skin_tone(estimator: str, other: str = "target") -> Metric:
         compute=compute,
         decimals=2,
         group="attributes" if other == "target" else "identity",
+        scope="pair",
     )
 
 

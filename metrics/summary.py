@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from hifibench.contracts import Metric
 from hifibench.records import Score
-from metrics.resampling import percentiles
-from metrics.statistics import Interval, cluster_bootstrap, mean, paired_differences, wilson
+from metrics.resampling import SUMMED, percentiles
+from metrics.statistics import Interval, cluster_bootstrap, mean, wilson
 
 
 def summarise(
@@ -139,11 +139,25 @@ def leader(
     scored = [name for name, row in rows.items() if np.isfinite(row).any()]
     if len(scored) < 2:
         return None
-    table = np.stack([np.where(np.isfinite(rows[name]), rows[name], nan) for name in scored], axis=1)
-    found = paired_differences(table, clusters, seed=seed, draws=draws)
-    beats = found.low > 0 if direction == "up" else found.high < 0
+    one, other = np.triu_indices(len(scored), 1)
+    beats = np.zeros((len(scored), len(scored)), bool)
+    # Some pairs of methods at a time: there are many more of them than methods.
+    step = max(1, SUMMED // len(clusters))
+    for some in (slice(start, start + step) for start in range(0, len(one), step)):
+        apart = np.stack(
+            [_apart(rows[scored[i]], rows[scored[j]]) for i, j in zip(one[some], other[some], strict=True)], axis=1
+        )
+        low, high = cluster_bootstrap(apart, clusters, seed=seed, draws=draws)
+        above, below = (low > 0, high < 0) if direction == "up" else (high < 0, low > 0)
+        beats[one[some], other[some]], beats[other[some], one[some]] = above, below
     leaders = [name for name, row in zip(scored, beats, strict=True) if row.sum() == len(scored) - 1]
     return leaders[0] if leaders else None
+
+
+def _apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Differences of two methods; not finite for pairs that either has no value for."""
+    with np.errstate(invalid="ignore"):
+        return one - other
 
 
 def leader_of_draws(

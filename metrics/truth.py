@@ -216,7 +216,9 @@ def _metric(
     decimals: int = 2,
 ) -> Metric:
     name = f"truth[{measure},{estimator}]" if estimator else f"truth[{measure}]"
-    return Metric(name, title, unit, direction, needs, compute, worst, decimals, group="truth", truth=True)
+    return Metric(
+        name, title, unit, direction, needs, compute, worst, decimals, group="truth", truth=True, scope="pair"
+    )
 
 
 def _read(expert: str, name: str) -> Callable[[Observed], Values]:

@@ -192,7 +192,9 @@ def _from_mean(embeddings: Values) -> Values:
 def _metric(
     name: str, title: str, unit: str, expert: str, compute: Callable[[Observed], Values], decimals: int, frames: int = 1
 ) -> Metric:
-    return Metric(name, title, unit, "down", (expert,), compute, decimals=decimals, group="video", frames=frames)
+    return Metric(
+        name, title, unit, "down", (expert,), compute, decimals=decimals, group="video", frames=frames, scope="clip"
+    )
 
 
 def clips(observed: Observed, frames: int, metric: str, gaps: bool = False) -> list[Rows]:

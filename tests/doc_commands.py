@@ -184,7 +184,8 @@ def accept_pip(words: Sequence[str]) -> None:
 
 
 def accept_tox(words: Sequence[str]) -> None:
-    """Hold ``tox …`` against the environments of ``tox.ini``."""
+    """Hold ``tox …`` against the environments of ``tox.ini``; what stands behind ``--`` is pytest's."""
+    words = [*words, "--"][: [*words, "--"].index("--")]
     settings = configparser.ConfigParser()
     settings.read(ROOT / "tox.ini", encoding="utf-8")
     for flag, value in zip(words[::2], words[1::2], strict=True):

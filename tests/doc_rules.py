@@ -12,6 +12,7 @@ STAND_INS: Mapping[str, str] = {
     "METHOD": "hififace",
     "NAME": "spectrum",
     "[NAME…]": "scrfd-500m",
+    "[METHOD…]": "target-copy",
     "STUDY": "masks",
     "RUN": "runs/demo",
     "RUN_A": "runs/demo",
@@ -103,6 +104,7 @@ RULES: tuple[Rule, ...] = (
     Rule(r"hifibench train .*--set \w+_file=.*", put=_TINY, exits=2, says="epoch_20.pth cannot be read"),
     Rule(r"hifibench train .*--preset paper-.*", put=_TINY, exits=2, says="needs ffhq of 256"),
     Rule(r"hifibench train .*", put=_TINY | _QUIET, says="safetensors"),
+    Rule(r"torchrun .*hifibench (run|calibrate) .*", covered="tests/pipeline/test_group.py::test_torchrun_ends_as_one_process"),
     Rule(
         r"torchrun .*",
         covered="tests/training/test_processes.py::test_two_processes_agree_with_one_on_the_same_global_batch",
@@ -154,6 +156,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(r"hifibench validate .*", runs=True),
     Rule(r"hifibench calibrate .*|hifibench calibrate", covered=_CALIBRATION),
+    Rule(
+        r"hifibench throughput.*",
+        put={"--seconds": "0.2", "--batch": "1", "--scope": "+extractors"} | _QUIET,
+        instead={"--device": "cpu", "--precision": "fp32"},
+        says="offline",
+    ),
     # Marks of origin.
     Rule(r"python -c .*ann-on-bob\.(png|mp4).*", says="trainedAlgorithmicMedia"),
     Rule(r"grep -c .*", says="ann-on-bob"),

@@ -8,77 +8,17 @@ templates (InsightFace's of 2019, here ``simswap-224``); the source is then halv
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from hifibench import user_files
 from hifibench.contracts import Crop, Swapper, SwapperCard, SwapperPlugin
-from hifibench.records import Cost, Status, Swap
-from hifibench.torch_swaps import by_rows, macs, parameters
+from hifibench.records import Cost
+from hifibench.torch_swaps import macs, parameters
 from hifibench.user_files import UserFile
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from baselines.faceshifter.aei import AEINet
-    from hifibench.experts.iresnet import IResNet
 
 NAME = "ghost"
 """Of the method."""
 
-SIZE = 256
-"""What the network sees and draws."""
-
 _RELEASES = "https://github.com/sberbank-ai/sber-swap/releases/download"
 _CROP = Crop("simswap-224", 224)
-
-
-class Ghost:
-    """Swaps by GHOST's AEI-Net.
-
-    Args:
-        card: the card it is loaded under; its crops are 224 pixels.
-        network: AEI-Net of 256 pixels, in evaluation mode, on the device.
-        recogniser: from ``arcface`` crops ``(B, 3, 112, 112)`` RGB in [-1, 1] to ``(B, 512)``, on the same device.
-    """
-
-    def __init__(self, card: SwapperCard, network: AEINet, recogniser: IResNet) -> None:
-        self._card = card
-        self.network = network
-        self.recogniser = recogniser
-        self._device = next(network.parameters()).device
-
-    @property
-    def card(self) -> SwapperCard:
-        """The card it was loaded under."""
-        return self._card
-
-    def swap(self, source: Tensor, target: Tensor) -> Swap:
-        """See `hifibench.contracts.Swapper.swap`; never fails, and has no mask of its own."""
-        import torch
-
-        made = by_rows(self._swap, source, target, self._device)
-        return Swap(torch.cat(made).float().cpu(), None, (Status.OK,) * len(target))
-
-    def _swap(self, source: Tensor, target: Tensor) -> Tensor:
-        import torch
-        from torch.nn import functional as F
-
-        with torch.no_grad():
-            source, target = (one.to(self._device) * 2 - 1 for one in (source, target))
-            # As published: the source by corners, the target edge to edge.
-            small = F.interpolate(source, scale_factor=0.5, mode="bilinear", align_corners=True)
-            large = F.interpolate(target, size=(SIZE, SIZE), mode="bilinear", align_corners=False)
-            y, _ = self.network(large, self.recogniser(small))
-            return F.interpolate(y, size=target.shape[-2:], mode="bilinear", align_corners=False) / 2 + 0.5
-
-    def cost(self) -> Cost:
-        """Parameters, and multiply-accumulates of one swap, the recogniser's look at the source included."""
-        import torch
-
-        own, seen = _count(), _CROP.size // 2
-        assert own.macs is not None
-        looked = macs(lambda: self.recogniser(torch.zeros(1, 3, seen, seen, device=self._device)))
-        return Cost(own.params_trainable, parameters(self.recogniser), own.macs + looked)
 
 
 def _files() -> tuple[UserFile, UserFile]:
@@ -104,6 +44,7 @@ def load(device: str) -> Swapper:
 
     from baselines.faceshifter.aei import AEINet
     from baselines.faceshifter.config import Config
+    from baselines.faceshifter.ghost_swapper import SIZE, Ghost
     from hifibench.experts import checkpoint, iresnet
 
     wanted = f"GHOST's AEI-Net with a U-Net and two blocks ({generator.origin})"
@@ -134,6 +75,7 @@ def _count() -> Cost:
 
     from baselines.faceshifter.aei import AEINet
     from baselines.faceshifter.config import ID_DIM, Config
+    from baselines.faceshifter.ghost_swapper import SIZE
 
     with torch.device("meta"):
         network = AEINet(Config(size=SIZE)).eval()

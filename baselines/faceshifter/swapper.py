@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from baselines.faceshifter.method import to_image, to_network
-from baselines.faceshifter.network import FaceShifterNet, Refined
-from hifibench.contracts import SwapperCard
-from hifibench.records import Cost, Status, Swap
-from hifibench.torch_swaps import by_rows, cost
+from baselines.faceshifter.network import FaceShifterNet
+from hifibench.contracts import Networks, SwapperCard
+from hifibench.torch_swaps import NetworkSwaps
 from hifibench.training.recogniser import AlignedRecogniser
 
 
-class FaceShifter:
-    """Swaps by AEI-Net and HEAR-Net.
+class _Identity(nn.Module):
+    """z_id: of sources, and of targets for the heuristic error."""
+
+    def __init__(self, recogniser: AlignedRecogniser) -> None:
+        super().__init__()
+        self.recogniser = recogniser
+
+    def forward(self, image: Tensor) -> tuple[Tensor]:
+        return (self.recogniser(image.contiguous(memory_format=torch.channels_last)),)
+
+
+class _Swap(nn.Module):
+    """Y_s,t, cut to its range."""
+
+    def __init__(self, network: FaceShifterNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, target: Tensor, z_source: Tensor, z_target: Tensor) -> tuple[Tensor]:
+        x_t = to_network(target.contiguous(memory_format=torch.channels_last))
+        return (to_image(self.network(x_t, z_source, z_target).y).float().clamp(0, 1),)
+
+
+class FaceShifter(NetworkSwaps):
+    """Swaps by AEI-Net and HEAR-Net; it has no mask of its own.
 
     Args:
         card: the card it is loaded under; its crops are those that the networks were trained with.
@@ -23,31 +45,7 @@ class FaceShifter:
     """
 
     def __init__(self, card: SwapperCard, network: FaceShifterNet, recogniser: AlignedRecogniser) -> None:
-        self._card = card
+        identity = _Identity(recogniser)
+        super().__init__(card, Networks(identity, identity, _Swap(network)), network, recogniser)
         self.network = network
         self.recogniser = recogniser
-        self._device = next(network.parameters()).device
-
-    @property
-    def card(self) -> SwapperCard:
-        """The card it was loaded under."""
-        return self._card
-
-    def swap(self, source: Tensor, target: Tensor) -> Swap:
-        """See `hifibench.contracts.Swapper.swap`; never fails, and has no mask of its own."""
-        made = by_rows(self.generate, source, target, self._device)
-        images = to_image(torch.cat([one.y for one in made])).float().clamp(0, 1).cpu()
-        return Swap(images, None, (Status.OK,) * len(target))
-
-    @torch.no_grad()
-    def generate(self, source: Tensor, target: Tensor) -> Refined:
-        """What both stages give for B pairs; shapes as for `swap`."""
-        source, target = (one.to(self._device, memory_format=torch.channels_last) for one in (source, target))
-        z_s, z_t = self.recogniser(torch.cat([source, target])).chunk(2)
-        made: Refined = self.network(to_network(target), z_s, z_t)
-        return made
-
-    def cost(self) -> Cost:
-        """Parameters, and multiply-accumulates of one swap, the recogniser's two looks included."""
-        image = torch.zeros(1, 3, self._card.target.size, self._card.target.size)
-        return cost(lambda: self.generate(image, image), self.network, self.recogniser)

@@ -6,13 +6,35 @@ import torch
 from torch import Tensor, nn
 
 from baselines.simswap.generator import Generator
-from hifibench.contracts import SwapperCard
-from hifibench.records import Cost, Status, Swap
-from hifibench.torch_swaps import by_rows, cost
+from hifibench.contracts import Networks, SwapperCard
+from hifibench.torch_swaps import NetworkSwaps
 
 
-class SimSwap:
-    """Swaps by a trained generator.
+class _Source(nn.Module):
+    """v_s of a source."""
+
+    def __init__(self, recogniser: nn.Module) -> None:
+        super().__init__()
+        self.recogniser = recogniser
+
+    def forward(self, source: Tensor) -> tuple[Tensor]:
+        return (self.recogniser(source.contiguous(memory_format=torch.channels_last)),)
+
+
+class _Swap(nn.Module):
+    """I_R, cut to its range."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, target: Tensor, v_s: Tensor) -> tuple[Tensor]:
+        image = self.generator(target.contiguous(memory_format=torch.channels_last), v_s)
+        return (image.float().clamp(0, 1),)
+
+
+class SimSwap(NetworkSwaps):
+    """Swaps by a trained generator; it has no mask of its own.
 
     Args:
         card: the card it is loaded under; its crops are those that generator and recogniser were trained with.
@@ -22,30 +44,7 @@ class SimSwap:
     """
 
     def __init__(self, card: SwapperCard, generator: Generator, recogniser: nn.Module) -> None:
-        self._card = card
-        self.generator = generator.eval()
+        generator.eval()
+        super().__init__(card, Networks(_Source(recogniser), None, _Swap(generator)), generator, recogniser)
+        self.generator = generator
         self.recogniser = recogniser
-        self._device = next(generator.parameters()).device
-
-    @property
-    def card(self) -> SwapperCard:
-        """The card it was loaded under."""
-        return self._card
-
-    def swap(self, source: Tensor, target: Tensor) -> Swap:
-        """See `hifibench.contracts.Swapper.swap`; never fails, and has no mask of its own."""
-        made = by_rows(self.generate, source, target, self._device)
-        return Swap(torch.cat(made).float().clamp(0, 1).cpu(), None, (Status.OK,) * len(target))
-
-    @torch.no_grad()
-    def generate(self, source: Tensor, target: Tensor) -> Tensor:
-        """I_R for B pairs; shapes as for `swap`, on the generator's device."""
-        source, target = (one.to(self._device, memory_format=torch.channels_last) for one in (source, target))
-        v_s: Tensor = self.recogniser(source)
-        image: Tensor = self.generator(target, v_s)
-        return image
-
-    def cost(self) -> Cost:
-        """Parameters, and multiply-accumulates of one swap, the recogniser's look included."""
-        source, target = (torch.zeros(1, 3, crop.size, crop.size) for crop in (self._card.source, self._card.target))
-        return cost(lambda: self.generate(source, target), self.generator, self.recogniser)

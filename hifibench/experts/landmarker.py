@@ -139,7 +139,7 @@ def colours(image: NDArray[np.uint8], points: Floats) -> Floats:
     return found
 
 
-mediapipe = ExpertPlugin(card=CARD, load=lambda device: Landmarker())
+mediapipe = ExpertPlugin(card=CARD, load=lambda device: Landmarker(), cpu_only=True)
 
 
 @cache

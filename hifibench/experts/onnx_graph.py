@@ -134,6 +134,8 @@ def _prelu(attributes: Attributes) -> Operation:
     del attributes
 
     def prelu(x: Tensor, slope: Tensor) -> Tensor:
+        if not torch.is_grad_enabled():
+            return F.prelu(x, slope.to(x.dtype).flatten())
         # As a product with a constant: F.prelu also works out a gradient for the slope, which nobody asked for, and
         # spends four times as long on it.
         wide = slope.to(x.dtype).reshape(-1, *[1] * (x.dim() - 2))

@@ -110,6 +110,6 @@ def w600k_module(device: str = "cpu") -> nn.Module:
     return Recognizer().to(device)
 
 
-edgeface = ExpertPlugin(EDGEFACE, lambda device: ArcFaceOnnx(EDGEFACE))
-w600k = ExpertPlugin(W600K, lambda device: ArcFaceOnnx(W600K))
-dlib = ExpertPlugin(DLIB, lambda device: DlibResnet())
+edgeface = ExpertPlugin(EDGEFACE, lambda device: ArcFaceOnnx(EDGEFACE), cpu_only=True)
+w600k = ExpertPlugin(W600K, lambda device: ArcFaceOnnx(W600K), cpu_only=True)
+dlib = ExpertPlugin(DLIB, lambda device: DlibResnet(), cpu_only=True)

@@ -153,4 +153,4 @@ def _statistics() -> tuple[Floats, Floats]:
     return arrays["mean"].astype(np.float32), arrays["std"].astype(np.float32)
 
 
-tddfa = ExpertPlugin(CARD, lambda device: Tddfa())
+tddfa = ExpertPlugin(CARD, lambda device: Tddfa(), cpu_only=True)

@@ -201,4 +201,4 @@ def read(file: Path) -> Classifier:
     return made
 
 
-spectrum = ExpertPlugin(CARD, lambda device: Spectrum(read(SPECTRAL)))
+spectrum = ExpertPlugin(CARD, lambda device: Spectrum(read(SPECTRAL)), cpu_only=True)

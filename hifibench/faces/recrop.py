@@ -8,13 +8,14 @@ box stands in.
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hifibench.contracts import Crop
 from hifibench.faces import align, templates
+from hifibench.records import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,6 +30,20 @@ def matrix(given: Crop, wanted: Crop) -> align.Matrix:
     back = np.vstack([align.invert(to_given), [0, 0, 1]])
     both: align.Matrix = to_wanted @ back
     return both
+
+
+@lru_cache(maxsize=32)
+def _places(given: Crop, wanted: Crop, samples: int) -> Floats:
+    """Where the wanted crop's samples lie in the given one: ``(1, n, n, 2)`` in [-1, 1], as ``grid_sample`` takes it.
+
+    NumPy's, and not torch's: to whoever exports a network that crops, the grid is then a constant.
+    """
+    fine = samples * wanted.size
+    # Pixel centres of the finer grid, in wanted pixels, taken back to given pixels and scaled to [-1, 1].
+    line = (np.arange(fine, dtype=np.float64) + 0.5) / samples - 0.5
+    grid = np.stack(np.meshgrid(line, line, indexing="xy"), axis=-1).reshape(-1, 2)
+    places = (align.apply(align.invert(matrix(given, wanted)), grid) + 0.5) * 2 / given.size - 1
+    return places.astype(np.float32).reshape(1, fine, fine, 2)
 
 
 def recrop(images: Tensor, given: Crop, wanted: Crop) -> Tensor:
@@ -53,14 +68,8 @@ def recrop(images: Tensor, given: Crop, wanted: Crop) -> Tensor:
 
     if images.shape[-2:] != (given.size, given.size):
         raise ValueError(f"images of {tuple(images.shape[-2:])} pixels are no {given.template} crops of {given.size}")
-    forward = matrix(given, wanted)
-    samples = max(1, math.ceil(align.shrinkage(forward) - 1e-6))
-    fine = samples * wanted.size
-    # Pixel centres of the finer grid, in wanted pixels, taken back to given pixels and scaled to [-1, 1].
-    line = (torch.arange(fine, dtype=torch.float64) + 0.5) / samples - 0.5
-    grid = torch.stack(torch.meshgrid(line, line, indexing="xy"), dim=-1).reshape(-1, 2).numpy()
-    places = (align.apply(align.invert(forward), grid) + 0.5) * 2 / given.size - 1
-    where = torch.from_numpy(places).to(images.device, torch.float32).reshape(1, fine, fine, 2)
+    samples = max(1, math.ceil(align.shrinkage(matrix(given, wanted)) - 1e-6))
+    where = torch.from_numpy(_places(given, wanted, samples)).to(images.device)
     seen = F.grid_sample(
         images.float(), where.expand(len(images), -1, -1, -1), padding_mode="border", align_corners=False
     )

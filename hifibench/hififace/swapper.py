@@ -5,24 +5,62 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hifibench.contracts import SwapperCard
+from hifibench.contracts import Crop, Networks, SwapperCard
 from hifibench.errors import UsageError
 from hifibench.hififace.extractor import Sid, SidExtractor
 from hifibench.hififace.generator import Generated, Generator, blend
-from hifibench.hififace.identity import v_sid
-from hifibench.records import Cost, Status, Swap
-from hifibench.torch_swaps import by_rows, cost
+from hifibench.hififace.identity import Coefficients, v_sid
+from hifibench.torch_swaps import NetworkSwaps
 
 Blending = Literal["own", "r", "t", "dt"]
 """How I_out meets the target (paper, Fig. 9): by the model's own M_r; ``t``, by the target's face mask; ``dt``, by the
 dilated one; ``r``, by the face mask of the result."""
 
 
-class HifiFace:
-    """Swaps by a trained generator.
+class _Source(nn.Module):
+    """Of a source: alpha, its identity coefficients, and v_id."""
+
+    def __init__(self, extractor: SidExtractor, crop: Crop) -> None:
+        super().__init__()
+        self.extractor, self._crop = extractor, crop
+
+    def forward(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        source = source.contiguous(memory_format=torch.channels_last)
+        alpha = self.extractor.face_model(source, self._crop).coefficients.identity
+        return alpha, self.extractor.identity(source, self._crop)
+
+
+class _Target(nn.Module):
+    """Of a target: beta, its expression coefficients, and its pose. Its landmarks are for training alone."""
+
+    def __init__(self, extractor: SidExtractor, crop: Crop) -> None:
+        super().__init__()
+        self.extractor, self._crop = extractor, crop
+
+    def forward(self, target: Tensor) -> tuple[Tensor, Tensor]:
+        target = target.contiguous(memory_format=torch.channels_last)
+        coefficients = self.extractor.face_model(target, self._crop).coefficients
+        return coefficients.expression, coefficients.pose
+
+
+class _Swap(nn.Module):
+    """I_r and M_r."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, target: Tensor, alpha: Tensor, v_id: Tensor, beta: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
+        target = target.contiguous(memory_format=torch.channels_last)
+        made = self.generator(target, v_sid(Coefficients(alpha, beta, pose), v_id, self.generator.config))
+        return made.i_r, made.m_r
+
+
+class HifiFace(NetworkSwaps):
+    """Swaps by a trained generator; the mask is M_r.
 
     Args:
         card: the card it is loaded under; its crop is the one the generator was trained with.
@@ -41,28 +79,14 @@ class HifiFace:
                 f"{needs.expression} expression coefficients; the one that its card names has {given.identity} and "
                 f"{given.expression}."
             )
-        self._card = card
+        networks = Networks(_Source(extractor, card.source), _Target(extractor, card.target), _Swap(generator))
+        super().__init__(card, networks, generator, extractor)
         self.generator = generator
         self.extractor = extractor
-        self._device = next(generator.parameters()).device
-
-    @property
-    def card(self) -> SwapperCard:
-        """The card it was loaded under."""
-        return self._card
-
-    def swap(self, source: Tensor, target: Tensor) -> Swap:
-        """See `hifibench.contracts.Swapper.swap`; never fails. The mask is M_r."""
-        made = [one for one, _ in by_rows(self.generate, source, target, self._device)]
-        return Swap(
-            torch.cat([one.i_r for one in made]).float().cpu(),
-            torch.cat([one.m_r for one in made]).float().cpu(),
-            (Status.OK,) * len(target),
-        )
 
     @torch.no_grad()
     def generate(self, source: Tensor, target: Tensor) -> tuple[Generated, Sid]:
-        """All that the generator gives for B pairs, and what the frozen networks saw; shapes as for `swap`."""
+        """For studies: what the generator gives for B pairs, and what the frozen networks saw; shapes as for `swap`."""
         source, target = (one.to(self._device, memory_format=torch.channels_last) for one in (source, target))
         sid = self.extractor(source, target, self._card.target)
         return self.draw(target, sid), sid
@@ -72,11 +96,6 @@ class HifiFace:
         """The swap onto ``target`` (B, 3, S, S) of whatever identity and shape stands in ``sid``."""
         generated: Generated = self.generator(target, v_sid(sid.c_fuse, sid.v_id, self.generator.config))
         return generated
-
-    def cost(self) -> Cost:
-        """Parameters, and multiply-accumulates of one swap, the frozen networks included."""
-        image = torch.zeros(1, 3, self._card.target.size, self._card.target.size)
-        return cost(lambda: self.generate(image, image), self.generator, self.extractor)
 
 
 def blended(made: Generated, target: Tensor, mask: Tensor) -> Tensor:

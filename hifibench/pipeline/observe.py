@@ -1,248 +1,255 @@
 """Stage three: every expert looks once at every image, and what it saw is cached by content.
 
-The key of a cache entry is the hash of the image's pixels, of the face in it that was chosen, and of the expert's
-card: the same picture under two methods, in two runs or in two processes is looked at once.
+An image is decoded once, its face found once, and all experts look at crops of it. On a processor one thread does all
+of that for one image. For a GPU, threads prepare the crops and the processor's own experts look at them in processes
+beside it, while the GPU's look at what was prepared before, many crops at a time.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TypeVar
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from hifibench import assets, registry
-from hifibench.arrays import read_arrays, write_arrays
-from hifibench.contracts import Expert, ExpertCard, PairExpert
+from hifibench import registry
+from hifibench.contracts import ExpertCard
 from hifibench.data.images import content_hash
-from hifibench.errors import UsageError
 from hifibench.faces import templates
+from hifibench.faces.align import Matrix
 from hifibench.faces.detect import Detector, match, rivals
+from hifibench.pipeline.flow import Step, flow
+from hifibench.pipeline.looks import COMPARING, DETECTOR, Beside, Look, Seen, face_of, face_outputs
+from hifibench.pipeline.observation_cache import Cache, key_of
+from hifibench.pipeline.panel import Panel
 from hifibench.profiling import NOTHING, Profile
 from hifibench.records import EXACT, Face, Floats, Frame
+
+__all__ = ["COMPARING", "DETECTOR", "Beside", "Look", "Observer", "Seen", "face_of", "face_outputs"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-Seen = dict[str, dict[str, Floats]]
-"""Expert -> output -> array of one image; an expert that saw no face is absent."""
-
-DETECTOR = "detector"
-"""Under this name stands the face itself, whichever network finds it: a metric need not know."""
+Timed = Callable[..., AbstractContextManager[None]]
+"""Part and number of items -> a block that is timed."""
 
 
-COMPARING = ("comparison", "truth")
-"""Roles of experts that look at a swapped frame beside another one."""
+def untimed(part: str, items: int = 1) -> AbstractContextManager[None]:
+    """For whoever keeps no profile."""
+    return nullcontext()
 
 
-@dataclass(frozen=True)
-class Beside:
-    """A frame that a swap is compared with.
+class _Crop(NamedTuple):
+    """A crop that an expert is still to look at, and where what it sees belongs."""
 
-    Attributes:
-        frame: the target or the true swap.
-        seen: what the experts saw in it.
-        facts: gives what is known of it by its making, maps included, handed on beside ``seen``; ``None`` where nothing
-            is. Asked for only where the comparison is not in the cache.
-        made: how it was made, which decides on the facts: its name, and by which generator.
-    """
-
-    frame: Frame
-    seen: Mapping[str, Mapping[str, Floats]]
-    facts: Callable[[], Mapping[str, Floats]] | None = None
-    made: str = ""
+    expert: str
+    key: str
+    crop: Floats
+    matrix: Matrix
 
 
 @dataclass(frozen=True)
-class Look:
-    """One image to look at.
+class _Begun:
+    """What was seen in an image so far, and what is left for the GPU."""
 
-    Attributes:
-        frame: the image.
-        like: on swapped frames, the target's face: the detected face that overlaps it most is the one observed.
-            ``None`` on original images: the largest, most central face is observed.
-        beside: role of a comparing expert -> what it holds the swapped frame against: under ``comparison`` the target,
-            under ``truth`` the true swap.
-        facts: what is known of an original image by its making.
-        name: of an original image, for `Observer.crowded`.
-    """
-
-    frame: Frame
-    like: Face | None = None
-    beside: Mapping[str, Beside] = field(default_factory=dict)
-    facts: Mapping[str, Floats] | None = None
-    name: str = ""
-
-
-def face_of(seen: Mapping[str, Mapping[str, Floats]]) -> Face | None:
-    """The face that the detector found, from its stored observation."""
-    found = seen.get(DETECTOR)
-    if found is None or not np.isfinite(found["score"]).all():
-        return None
-    return Face(found["box"], found["landmarks"], float(found["score"][0]))
-
-
-def face_outputs(face: Face | None) -> dict[str, Floats]:
-    """A face as the detector's stored observation; NaN where there is none."""
-    if face is None:
-        return {
-            "box": np.full(4, np.nan, np.float32),
-            "landmarks": np.full((5, 2), np.nan, np.float32),
-            "score": np.full(1, np.nan, np.float32),
-        }
-    return {
-        "box": np.asarray(face.box, np.float32),
-        "landmarks": np.asarray(face.landmarks, np.float32),
-        "score": np.asarray([face.score], np.float32),
-    }
-
-
-class Cache:
-    """Observations by content under ``<cache>/observations``, one small file per image and expert."""
-
-    def __init__(self) -> None:
-        self._root = assets.cache_root() / "observations"
-        self._folders: dict[str, str] = {}
-
-    def get(self, card: ExpertCard, key: str, make: Callable[[], dict[str, Floats]]) -> dict[str, Floats]:
-        """The stored observation, or a new one, which is then stored."""
-        if card.name not in self._folders:  # a card's hash takes as long as reading an entry
-            self._folders[card.name] = f"{card.name}-{card.hash[:12]}"
-        path = self._root / self._folders[card.name] / key[:2] / f"{key}.npz"
-        stored = read_arrays(path)
-        if stored is None:
-            stored = make()
-            write_arrays(path, stored)
-        return stored
-
-
-def _key(*parts: str | bytes) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.encode() if isinstance(part, str) else part)
-        digest.update(b"\0")
-    return digest.hexdigest()
-
-
-def default_workers() -> int:
-    """Threads that look at images side by side: the processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    seen: Seen
+    left: Sequence[_Crop] = ()
 
 
 class Observer:
-    """A set of experts, loaded when first needed, and the threads in which they look at images."""
+    """A set of experts, loaded when first needed, and the threads in which they look at images.
+
+    Args:
+        experts: their names.
+        device: ``cpu``, ``cuda``, ``cuda:1``.
+        workers: threads; default the processors of this process.
+        profile: where the time went, for `looks`.
+        batch: crops that experts look at together; default: as `Panel`.
+        processes: for experts that run on the processor alone; default: as `Panel`.
+    """
 
     def __init__(
-        self, experts: Sequence[str], device: str = "cpu", workers: int | None = None, profile: Profile = NOTHING
+        self,
+        experts: Sequence[str],
+        device: str = "cpu",
+        workers: int | None = None,
+        profile: Profile = NOTHING,
+        *,
+        batch: int | None = None,
+        processes: int | None = None,
     ) -> None:
-        self._profile = profile
         plugins = {name: registry.experts.get(name) for name in experts}
         self.cards: dict[str, ExpertCard] = {DETECTOR: Detector.card}
         self.cards.update({name: plugin.card for name, plugin in plugins.items()})
-        self._plugins = plugins
-        self._device = device
-        self._loaded: dict[str, Expert | PairExpert] = {}
-        self._neutral: Detector | None = None
-        self._loading = threading.Lock()
+        self._panel = Panel(plugins, device, workers, batch, processes)
+        self._profile = profile
         self._cache = Cache()
-        self._workers = workers or default_workers()
         self._crowded: set[str] = set()
         self.crowded: list[str] = []
         """Names of looked-at images that show a second face that may be meant as well, unless it was known before."""
 
-    def _expert(self, name: str) -> Expert | PairExpert:
-        with self._loading:
-            if name not in self._loaded:
-                expert = self._plugins[name].load(self._device)
-                kind = PairExpert if self.cards[name].role in COMPARING else Expert
-                if not isinstance(expert, kind):
-                    raise UsageError(
-                        f"The expert {name!r} loads a {type(expert).__name__}, but its role "
-                        f"{self.cards[name].role!r} asks for a {kind.__name__} (hifibench.contracts)."
-                    )
-                self._loaded[name] = expert
-            return self._loaded[name]
-
-    def _detector(self) -> Detector:
-        with self._loading:
-            if self._neutral is None:
-                self._neutral = Detector()
-            return self._neutral
-
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Apply a function to all items, in the observer's threads, in order."""
-        import cv2
-        import torch
+        with self._panel.at_work():
+            pool = ThreadPoolExecutor(self._panel.workers)
+            try:
+                return list(pool.map(function, items))
+            finally:
+                pool.shutdown(cancel_futures=True)
 
-        # One image per thread: threads of OpenCV's and PyTorch's own inside would only fight over the same cores.
-        before, inside = cv2.getNumThreads(), torch.get_num_threads()
-        cv2.setNumThreads(1)
-        torch.set_num_threads(max(1, inside // self._workers))
-        pool = ThreadPoolExecutor(self._workers)
-        try:
-            return list(pool.map(function, items))
-        finally:
-            pool.shutdown(cancel_futures=True)
-            cv2.setNumThreads(before)
-            torch.set_num_threads(inside)
+    def looks(
+        self, items: Iterable[T], get: Callable[[T], Look | None], stage: str = "images", method: str = ""
+    ) -> Generator[Seen, None, None]:
+        """Look at images one after the other, some at once, only a few of them in memory.
 
-    def find(self, frame: Frame, like: Face | None = None, content: str | None = None) -> Face | None:
+        Args:
+            items: whatever stands for the images.
+            get: an item -> its image, called in several threads; ``None``: there is nothing to look at.
+            stage: for the profile.
+            method: the same.
+
+        Yields:
+            What was seen in each, in their order; empty where there was nothing to look at.
+        """
+        timed: Timed = partial(self._span, stage, method)
+
+        def begin(item: T) -> _Begun:
+            with timed("decode"):
+                image = get(item)
+            return _Begun({}) if image is None else self._begin(image, timed)
+
+        def look(item: T) -> Seen:
+            return self._finish([begin(item)], timed)[0]
+
+        threads, batch = self._panel.threads, self._panel.batch
+        with self._panel.at_work():
+            try:
+                if batch == 1:
+                    with closing(flow(items, [Step("look", look, threads)], ahead=2 * threads)) as seen:
+                        yield from seen
+                    return
+                ready = flow(items, [Step("look", begin, threads)], ahead=max(batch, 2 * threads))
+                experts = Step("experts", partial(self._finish, timed=timed))
+                with closing(ready), closing(flow(_groups(ready, batch), [experts], ahead=2)) as groups:
+                    for group in groups:
+                        yield from group
+            except BaseException:
+                self._panel.close()
+                raise
+
+    def look(self, item: Look) -> Seen:
+        """All that the detector and the experts see in one image."""
+        return self._finish([self._begin(item, untimed)], untimed)[0]
+
+    def find(
+        self, frame: Frame, like: Face | None = None, content: str | None = None, timed: Timed = untimed
+    ) -> Face | None:
         """The face to observe in a frame: the largest and most central, or the one that overlaps ``like`` most."""
-        key = _key(content or content_hash(frame), b"" if like is None else np.asarray(like.box).tobytes())
+        content = content or content_hash(frame)
+        key = key_of(content, b"" if like is None else np.asarray(like.box).tobytes())
 
         def detect() -> dict[str, Floats]:
-            faces = self._detector().detect(frame)
+            with timed("detect"):
+                faces = self._panel.detector().detect(frame)
             if like is not None:
                 return face_outputs(match(faces, like))
             if rivals(faces):
                 self._crowded.add(key)
             return face_outputs(faces[0] if faces else None)
 
-        return face_of({DETECTOR: self._cache.get(Detector.card, key, detect)})
+        return face_of({DETECTOR: self._kept(DETECTOR, key, detect, timed)})
 
-    def look(self, item: Look) -> Seen:
-        """All that the detector and the experts see in one image."""
-        content = content_hash(item.frame)
-        face = self.find(item.frame, item.like, content)
-        if item.name and _key(content, b"") in self._crowded:
+    def _span(self, stage: str, method: str, part: str, items: int = 1) -> AbstractContextManager[None]:
+        return self._profile.span(stage, part, items, method)
+
+    def _kept(self, name: str, key: str, make: Callable[[], dict[str, Floats]], timed: Timed) -> dict[str, Floats]:
+        """The stored observation, or a new one, which is then stored."""
+        with timed("cache"):
+            seen = self._cache.get(self.cards[name], key)
+        if seen is None:
+            seen = make()
+            self._keep(name, key, seen, timed)
+        return seen
+
+    def _keep(self, name: str, key: str, seen: dict[str, Floats], timed: Timed) -> None:
+        with timed("write"):
+            self._cache.put(self.cards[name], key, seen)
+
+    def _begin(self, item: Look, timed: Timed) -> _Begun:
+        """All of one image but what is to be looked at many at a time."""
+        with timed("hash"):
+            content = item.content or content_hash(item.frame)
+        face = self.find(item.frame, item.like, content, timed)
+        if item.name and item.like is None and not item.beside and key_of(content, b"") in self._crowded:
             self.crowded.append(item.name)
         seen: Seen = {DETECTOR: face_outputs(face)}
         if item.facts is not None and EXACT in self.cards:
             seen[EXACT] = {output: np.asarray(item.facts[output], np.float32) for output in self.cards[EXACT].outputs}
-        if face is None:
-            return seen
-        for name, card in self.cards.items():
-            if name in (DETECTOR, EXACT):
+        left: list[_Crop] = []
+        for name, card in self.cards.items() if face is not None else ():
+            if name in (DETECTOR, EXACT) or (item.experts is not None and name not in item.experts):
                 continue
+            assert face is not None
             if card.role in COMPARING:
                 if card.role in item.beside:
-                    seen[name] = self._compare(name, item.frame, content, item.beside[card.role])
-            elif outputs := self._observe(name, item.frame, content, face):
-                seen[name] = outputs
+                    seen[name] = self._compare(name, item.frame, content, item.beside[card.role], timed)
+                continue
+            found = self._observe(name, item, content, face, timed)
+            if isinstance(found, _Crop):
+                left.append(found)
+            elif found:
+                seen[name] = found
+        return _Begun(seen, left)
+
+    def _observe(self, name: str, item: Look, content: str, face: Face, timed: Timed) -> dict[str, Floats] | _Crop:
+        """What an expert sees or saw, or the crop that it is to look at later; nothing where the face gives none."""
+        card, key = self.cards[name], key_of(content, face.box.tobytes(), face.landmarks.tobytes())
+        with timed("cache"):
+            stored = self._cache.get(card, key)
+        if stored is not None:
+            return stored
+        try:
+            with timed("crop"):
+                crop, matrix = templates.take(item.frame, face, card.crop)
+        except ValueError:  # such as one with all landmarks on one spot
+            self._keep(name, key, {}, timed)
+            return {}
+        todo = _Crop(name, key, crop, matrix)
+        if (processes := self._panel.elsewhere(name)) is not None:
+            with timed(f"expert {name}"):
+                outputs = processes.observe(name, crop[None], item.name or "an image")
+            return self._seen(todo, outputs, 0, timed)
+        if self._panel.batch > 1 and not self._panel.on_cpu(name):
+            return todo
+        return self._look([todo], timed)[0]
+
+    def _look(self, crops: Sequence[_Crop], timed: Timed) -> list[dict[str, Floats]]:
+        """What one expert sees in crops."""
+        name = crops[0].expert
+        expert = self._panel.looking(name)
+        with timed(f"expert {name}", len(crops)):
+            outputs = expert.observe(np.stack([one.crop for one in crops]))
+        return [self._seen(one, outputs, row, timed) for row, one in enumerate(crops)]
+
+    def _seen(self, crop: _Crop, outputs: dict[str, Floats], row: int, timed: Timed) -> dict[str, Floats]:
+        seen = {output: np.asarray(rows[row], np.float32) for output, rows in outputs.items()}
+        seen["matrix"] = crop.matrix.astype(np.float32)
+        self._keep(crop.expert, crop.key, seen, timed)
         return seen
 
-    def _observe(self, name: str, frame: Frame, content: str, face: Face) -> dict[str, Floats]:
-        card = self.cards[name]
+    def _finish(self, begun: Sequence[_Begun], timed: Timed) -> list[Seen]:
+        """Let each expert look at what is left of some images, all at once."""
+        for name in dict.fromkeys(crop.expert for one in begun for crop in one.left):
+            todo = [(one.seen, crop) for one in begun for crop in one.left if crop.expert == name]
+            for (seen, _), outputs in zip(todo, self._look([crop for _, crop in todo], timed), strict=True):
+                seen[name] = outputs
+        return [one.seen for one in begun]
 
-        def observe() -> dict[str, Floats]:
-            expert = self._expert(name)
-            assert isinstance(expert, Expert)
-            try:
-                crop, matrix = templates.take(frame, face, card.crop)
-            except ValueError:  # a face that gives no crop, such as one with all landmarks on one spot
-                return {}
-            outputs = expert.observe(crop[None])
-            seen = {output: np.asarray(rows[0], np.float32) for output, rows in outputs.items()}
-            return {**seen, "matrix": matrix.astype(np.float32)}
-
-        return self._cache.get(card, _key(content, face.box.tobytes(), face.landmarks.tobytes()), observe)
-
-    def _compare(self, name: str, frame: Frame, content: str, beside: Beside) -> dict[str, Floats]:
+    def _compare(self, name: str, frame: Frame, content: str, beside: Beside, timed: Timed) -> dict[str, Floats]:
         card = self.cards[name]
         # What the expert makes of the other frame comes from what the needed experts saw in it, so their cards are part
         # of the key. Facts are no part of the picture: another generator may say otherwise of the same one.
@@ -250,12 +257,25 @@ class Observer:
         facts_key = () if beside.facts is None else (self.cards[EXACT].hash, beside.made)
 
         def compare() -> dict[str, Floats]:
-            expert = self._expert(name)
-            assert isinstance(expert, PairExpert)
+            expert = self._panel.comparing(name)
             seen = beside.seen if beside.facts is None else {**beside.seen, EXACT: beside.facts()}
-            outputs = expert.compare(frame, beside.frame, seen)
+            with timed(f"expert {name}"):
+                outputs = expert.compare(frame, beside.frame, seen)
             return {output: np.asarray(value, np.float32) for output, value in outputs.items()}
 
         face = face_of(beside.seen)
         face_key = b"" if face is None else face.box.tobytes() + face.landmarks.tobytes()
-        return self._cache.get(card, _key(content, content_hash(beside.frame), face_key, *facts_key, *needed), compare)
+        other = beside.content or content_hash(beside.frame)
+        return self._kept(name, key_of(content, other, face_key, *facts_key, *needed), compare, timed)
+
+
+def _groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Consecutive lists of ``size`` items; the last may be shorter."""
+    group: list[T] = []
+    for item in items:
+        group.append(item)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,12 +15,15 @@ from hifibench.arrays import write_arrays
 from hifibench.data import Facts, Loader
 from hifibench.data.images import content_hash, load
 from hifibench.errors import ImageError
-from hifibench.pipeline.observe import Beside, Look, Observer, Seen, face_of
+from hifibench.pipeline.looks import COMPARING, Beside, Look, Seen, face_of
+from hifibench.pipeline.observe import Observer
 from hifibench.pipeline.progress import Reporter
 from hifibench.pipeline.share import Share
 from hifibench.pipeline.store import RunFolder, chunks, stack, write_json
 from hifibench.profiling import Profile
 from hifibench.records import ImageRef, Manifest, Pair
+
+T = TypeVar("T")
 
 _log = logging.getLogger("hifibench")
 
@@ -59,20 +64,19 @@ class Observing:
         self._facts = facts
         self._reporter = reporter
         self._profile = profile
+        comparing = [card for card in observer.cards.values() if card.role in COMPARING]
+        self._needed = {need for card in comparing for need in card.needs}
 
     def images(self) -> None:
         """Get this share's images and observe them."""
         todo = self._share.owned(self._manifest.images, lambda chunk: self._share.observed("images", chunk))
-        with self._reporter.stage("images", sum(len(part) for _, part in todo)) as advance:
-            for chunk, part in todo:
 
-                def look(ref: ImageRef) -> Seen:
-                    facts = None if self._facts is None else self._facts(ref)
-                    seen = self._observer.look(Look(self._load(ref), facts=facts, name=ref.image))
-                    advance()
-                    return seen
+        def get(item: tuple[ImageRef, str]) -> Look:
+            ref, _ = item
+            facts = None if self._facts is None else self._facts(ref)
+            return Look(self._load(ref), facts=facts, name=ref.image)
 
-                self._store("images", chunk, self._share.mark("images", chunk), self._observer.map(look, part))
+        self._look("images", todo, get)
         if crowded := self._observer.crowded:
             more = f" and {len(crowded) - TOLD} more" if len(crowded) > TOLD else ""
             _log.warning(
@@ -85,20 +89,39 @@ class Observing:
     def observations(self, method: str) -> None:
         """Observe this share's swaps of one method."""
         todo = self._share.owned(self._manifest.pairs, lambda chunk: self._share.observed(method, chunk))
-        with self._reporter.stage(f"observe {method}", sum(len(part) for _, part in todo)) as advance:
+
+        def get(item: tuple[Pair, str]) -> Look | None:
+            pair, content = item
+            return self._swap(method, pair, content) if content else None
+
+        self._look(method, todo, get)
+
+    def _look(
+        self, of: str, todo: Sequence[tuple[int, Sequence[T]]], get: Callable[[tuple[T, str]], Look | None]
+    ) -> None:
+        """Look at chunks of images or of a method's swaps, and store each when all of it was seen."""
+        marks: dict[int, dict[str, Any]] = {}
+
+        def items() -> Iterator[tuple[T, str]]:
             for chunk, part in todo:
-                mark = self._share.mark(method, chunk)
-                contents = dict(zip((pair.pair for pair in part), mark["swaps"], strict=True))
+                marks[chunk] = self._share.mark(of, chunk)
+                yield from zip(part, marks[chunk].get("swaps", [""] * len(part)), strict=True)
 
-                def look(pair: Pair, contents: dict[str, str] = contents) -> Seen:
-                    content = contents[pair.pair]
-                    seen = self._look_at_swap(method, pair, content) if content else {}
+        stage, method = ("images", "") if of == "images" else ("observe", of)
+        with (
+            self._reporter.stage(f"{stage} {method}".strip(), sum(len(part) for _, part in todo)) as advance,
+            closing(self._observer.looks(items(), get, stage, method)) as looks,
+        ):
+            for chunk, part in todo:
+                seen = []
+                for one in islice(looks, len(part)):
+                    seen.append(one)
                     advance()
-                    return seen
+                with self._profile.span(stage, "write", len(part), method):
+                    self._store(of, chunk, marks.pop(chunk), seen)
 
-                self._store(method, chunk, mark, self._observer.map(look, part))
-
-    def _look_at_swap(self, method: str, pair: Pair, content: str) -> Seen:
+    def _swap(self, method: str, pair: Pair, content: str) -> Look:
+        """A swapped frame and what it is held against."""
         beside = {"comparison": self._beside(pair.target)}
         if pair.truth and any(card.role == "truth" for card in self._observer.cards.values()):
             beside["truth"] = self._beside(pair.truth)
@@ -112,16 +135,17 @@ class Observing:
             chunk = next(i for i, part in enumerate(chunks(self._manifest.pairs)) if pair in part)
             self._folder.swap_chunk(method, chunk).unlink(missing_ok=True)
             raise ImageError(f"{error} Run the same command again: it makes this swap anew.") from error
-        return self._observer.look(Look(frame, face_of(beside["comparison"].seen), beside))
+        return Look(frame, face_of(beside["comparison"].seen), beside, name=f"{pair.pair} of {method}", content=content)
 
     def _beside(self, image: str) -> Beside:
-        """An original image that a swap is compared with, and what was seen in it."""
+        """An original image that a swap is compared with, and what was seen in it by those whose view is needed."""
         ref = self._manifest.image(image)
         frame = self._load(ref)
-        seen = self._observer.look(Look(frame))
+        content = content_hash(frame)
+        seen = self._observer.look(Look(frame, content=content, experts=self._needed))
         if self._facts is None:
-            return Beside(frame, seen)
-        return Beside(frame, seen, partial(self._facts, ref), f"{ref.uri}; {self._manifest.origin}")
+            return Beside(frame, seen, content=content)
+        return Beside(frame, seen, partial(self._facts, ref), f"{ref.uri}; {self._manifest.origin}", content)
 
     def _store(self, of: str, chunk: int, mark: dict[str, Any], seen: Sequence[Seen]) -> None:
         for name in self._share.looking(of):

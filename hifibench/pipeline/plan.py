@@ -33,9 +33,9 @@ _LIBRARIES = (
 )
 
 
-def run_id(suite: Suite, seed: int, manifest: Manifest) -> str:
-    """Twelve hexadecimal digits that name a run: same images, pairs, seed and version, same id."""
-    text = json.dumps([suite.name, seed, manifest.hash, hifibench.__version__])
+def run_id(suite: Suite, seed: int, manifest: str) -> str:
+    """Twelve hexadecimal digits that name a run: same images and pairs (``manifest``, a hash), seed and version."""
+    text = json.dumps([suite.name, seed, manifest, hifibench.__version__])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -55,10 +55,11 @@ def open_run(suite: Suite, seed: int, limit: int | None, out: Path, stage: Stage
     if begun is None and out.is_dir() and any(p.name[0] != "." and p.name not in ours for p in out.iterdir()):
         raise UsageError(f"{out} is not empty and holds no run. Name a new folder with --out.")
     manifest = data.plan(suite.data, seed, limit, stage)
-    identity = {"run_id": run_id(suite, seed, manifest), "suite_name": suite.name, "seed": seed}
-    identity |= {"manifest": manifest.hash, "hifibench": hifibench.__version__}
+    # The text of 100,000 pairs takes seconds to write, so it is written once.
+    text = manifest.to_json()
+    identity = _identity(suite, seed, hashlib.sha256(text.encode()).hexdigest())
     if begun is None:
-        _write_manifest(folder, manifest)
+        _write_manifest(folder, manifest, text)
         record = {**identity, "suite": suite.model_dump(mode="json"), "limit": limit, **_circumstances()}
         record["licences"] = terms
         write_once(folder["run.json"], json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
@@ -67,9 +68,41 @@ def open_run(suite: Suite, seed: int, limit: int | None, out: Path, stage: Stage
         raise UsageError(f"{folder['run.json']} is damaged. Remove {out}, or name another folder with --out.")
     _check_same(out, begun, identity)
     if not all(folder[name].exists() for name in ("manifest.json", "pairs.parquet")):
-        _write_manifest(folder, manifest)
+        _write_manifest(folder, manifest, text)
     sweep(out)
     return folder, manifest
+
+
+def join_run(suite: Suite, seed: int, limit: int | None, out: Path, stage: Stage = quiet) -> tuple[RunFolder, Manifest]:
+    """Open a run that another process of the same command has opened just now, without planning it anew.
+
+    The manifest is taken from the folder where its hash is that of the run; else the run is planned here, too.
+
+    Raises:
+        UsageError: the folder holds another run than this command's.
+        MissingError: the folder cannot be written to.
+    """
+    folder = RunFolder(out)
+    begun = read_json(folder["run.json"])
+    try:
+        text = folder["manifest.json"].read_bytes()
+    except FileNotFoundError:
+        text = b""
+    found = hashlib.sha256(text).hexdigest()
+    if begun is None or begun.get("manifest") != found:
+        return open_run(suite, seed, limit, out, stage)
+    _check_same(out, begun, _identity(suite, seed, found))
+    return folder, Manifest.from_json(text.decode())
+
+
+def _identity(suite: Suite, seed: int, manifest: str) -> dict[str, Any]:
+    return {
+        "run_id": run_id(suite, seed, manifest),
+        "suite_name": suite.name,
+        "seed": seed,
+        "manifest": manifest,
+        "hifibench": hifibench.__version__,
+    }
 
 
 def _check_same(out: Path, begun: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -95,8 +128,8 @@ def record_suite(folder: RunFolder, suite: Suite) -> None:
         write_json(folder["run.json"], now)
 
 
-def _write_manifest(folder: RunFolder, manifest: Manifest) -> None:
-    atomic_write(folder["manifest.json"], manifest.to_json())
+def _write_manifest(folder: RunFolder, manifest: Manifest, text: str) -> None:
+    atomic_write(folder["manifest.json"], text)
     table = pairs_table(manifest)
     with atomic_path(folder["pairs.parquet"]) as temporary:
         table.to_parquet(temporary, index=False)

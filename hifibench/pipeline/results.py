@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from hifibench import data, registry
 from hifibench.contracts import ExpertCard, Metric, Split, SwapperCard, Whole
 from hifibench.faces.detect import Detector
+from hifibench.pipeline import precision
 from hifibench.pipeline.judges import took_part
 from hifibench.pipeline.store import RunFolder, chunks, read_json
+from hifibench.pipeline.values import Values
 from hifibench.records import Manifest, Score
 from hifibench.suite import Suite
 
@@ -46,19 +48,19 @@ class Scored:
 
     Attributes:
         metrics: in the suite's order.
-        values: method -> printed name of the metric -> ``(n,)`` value of each pair, NaN where it failed.
-        wholes: the same, of metrics that have one number for all pairs.
+        values: of each method, metric and pair, NaN where it failed.
+        wholes: method -> printed name of the metric -> the number for all pairs, of metrics that have one.
         scores: method -> printed name of the metric -> score.
         parts: the scores of parts of the pairs.
-        clusters: ``(n,)`` video of each pair.
+        clusters: ``(n,)`` video of each pair, by number.
     """
 
     metrics: list[Metric]
-    values: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    values: Values
     wholes: Mapping[str, Mapping[str, Whole]]
     scores: Mapping[str, Mapping[str, Score]]
     parts: Sequence[Part]
-    clusters: NDArray[np.str_]
+    clusters: NDArray[np.intp]
 
 
 def _number(value: float) -> float | None:
@@ -94,8 +96,9 @@ def aggregate(folder: RunFolder, suite: Suite, manifest: Manifest, seed: int, sc
             "detector": Detector.card.name,
             "face rule": "originals: the largest, most central face; swaps: the face that overlaps the target's most",
             "identity map": "as the manifest names people",
-            "intervals": f"95 % cluster bootstrap by video, {suite.draws} draws, {len(set(clusters))} videos; "
+            "intervals": f"95 % cluster bootstrap by video, {suite.draws} draws, {len(np.unique(clusters))} videos; "
             "Wilson for rates of one pair a video, or of 0 and 100 %",
+            **precision.protocol(folder, suite.methods),
             **data.notes(suite.data, manifest),
         },
         "methods": [_method(folder, manifest, name, cards[name], suite.experts()) for name in suite.methods],
@@ -161,7 +164,7 @@ def _leader(suite: Suite, metric: Metric, scored: Scored, seed: int) -> str | No
     if metric.whole is not None:
         wholes = {name: scored.wholes[name][metric.name] for name in competing if metric.name in scored.wholes[name]}
         return leader_of_draws({name: whole.draws for name, whole in wholes.items()}, metric.direction)
-    rows = {name: scored.values[name][metric.name] for name in competing}
+    rows = scored.values.of_metric(metric.name, competing)
     return leader(rows, scored.clusters, metric.direction, seed=seed, draws=suite.draws)
 
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from hifibench.contracts import Crop, ReleasedSwapper, Service, Swapper, SwapperPlugin
-from hifibench.errors import HifibenchError, MethodError, UsageError
+from hifibench.contracts import Crop, ReleasedSwapper, Service, Swapper, SwapperCard, SwapperPlugin
+from hifibench.errors import HifibenchError, MethodError, MissingError, UsageError, disk_full
 from hifibench.faces import align, paste, templates
 from hifibench.records import Face, Floats, Frame, ImageRef, Pair, Status, Swap, Swapped
 
@@ -59,6 +59,7 @@ def loaded(plugin: SwapperPlugin, device: str, logs: Path) -> Iterator[Swapper |
                 "hifibench.contracts.Swapper or ReleasedSwapper with the plugin's own card."
             )
     except Exception as error:  # a method of somebody else's may raise anything
+        _stop_if_full(error)
         raise MethodError.of(error) from error
     if not isinstance(swapper, Service):
         yield swapper
@@ -68,10 +69,17 @@ def loaded(plugin: SwapperPlugin, device: str, logs: Path) -> Iterator[Swapper |
             logs.mkdir(parents=True, exist_ok=True)
             swapper.start(logs)
         except Exception as error:
+            _stop_if_full(error)
             raise MethodError.of(error) from error
         yield swapper
     finally:
         swapper.stop()
+
+
+def _stop_if_full(error: Exception) -> None:
+    """A full disk stops the run: pairs that failed by it would stay failed when there is room again."""
+    if disk_full(error):
+        raise MissingError(f"{error}. Free some space; the same command goes on from here.") from error
 
 
 def found(swapper: ReleasedSwapper, pair: Pair, source: ImageRef, target: ImageRef, frame: Frame) -> Swapped:
@@ -87,11 +95,29 @@ def found(swapper: ReleasedSwapper, pair: Pair, source: ImageRef, target: ImageR
     try:
         swapped = swapper.find(pair, source, target, frame)
     except Exception as error:
+        _stop_if_full(error)
         return _failed(swapper.card.name, error)
     if swapped.frame is not None and swapped.frame.shape != frame.shape:
         sizes = " and the target's ".join(f"{one.shape[1]}x{one.shape[0]}" for one in (swapped.frame, frame))
         return Swapped(None, Status.FAILED, f"The released frame has {sizes} pixels; a swap keeps the target's size.")
     return swapped
+
+
+class Ready(NamedTuple):
+    """One pair as a swapper takes it: ``(3, H, W)`` crops of both faces, and the matrix from the target's frame."""
+
+    job: Job
+    source: Floats
+    target: Floats
+    matrix: align.Matrix
+
+
+class Made(NamedTuple):
+    """What a swapper made of one pair: a row of a batch, and the seconds of it that are this pair's."""
+
+    swap: Swap
+    row: int
+    seconds: float
 
 
 def swap_jobs(swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
@@ -103,40 +129,73 @@ def swap_jobs(swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
     Raises:
         MethodError: what the swapper or its card asks for is missing or wrong, whatever the pair.
     """
-    results: list[Swapped | None] = [None] * len(jobs)
-    ready: list[int] = []
-    for index, job in enumerate(jobs):
-        if job.source_face is None:
-            results[index] = Swapped(None, Status.NO_FACE_SOURCE)
-        elif job.target_face is None:
-            results[index] = Swapped(None, Status.NO_FACE_TARGET)
-        else:
-            ready.append(index)
+    aligned = [align_job(swapper.card, job) for job in jobs]
+    return [pasted(swapper.card, *each) for each in zip(aligned, swap_aligned(swapper, aligned), strict=True)]
+
+
+def align_job(card: SwapperCard, job: Job) -> Ready | Swapped:
+    """Cut both faces out of their frames as a card says, or say why there is no swap.
+
+    Raises:
+        MethodError: the card asks for what there is not.
+    """
+    if job.source_face is None:
+        return Swapped(None, Status.NO_FACE_SOURCE)
+    if job.target_face is None:
+        return Swapped(None, Status.NO_FACE_TARGET)
+    try:
+        source, _ = _crop(job.source, job.source_face, card.source)
+        return Ready(job, source, *_crop(job.target, job.target_face, card.target))
+    except HifibenchError as error:
+        raise MethodError.of(error) from error
+    except Exception as error:  # such as landmarks that all lie on one spot
+        return _failed(card.name, error)
+
+
+def batch(ready: Sequence[Ready]) -> tuple[Tensor, Tensor]:
+    """Source and target crops of some pairs, ``(B, 3, H, W)`` each."""
+    import torch
+
+    source, target = ([one.source for one in ready], [one.target for one in ready])
+    return torch.from_numpy(np.stack(source)), torch.from_numpy(np.stack(target))
+
+
+def swap_aligned(swapper: Swapper, aligned: Sequence[Ready | Swapped]) -> list[Made | Swapped]:
+    """What a swapper makes of pairs that are ready; the others stay what they are.
+
+    Raises:
+        MethodError: as `swap_jobs`.
+    """
+    results: dict[int, Made | Swapped] = {i: one for i, one in enumerate(aligned) if isinstance(one, Swapped)}
+    ready = {i: one for i, one in enumerate(aligned) if isinstance(one, Ready)}
     # Whole frames differ in size, so they cannot share a batch.
     frames = "frame" in (swapper.card.source.template, swapper.card.target.template)
-    batches = [[index] for index in ready] if frames else [ready] if ready else []
-    for batch in batches:
-        for index, done in zip(batch, _swap_batch(swapper, [jobs[index] for index in batch]), strict=True):
-            results[index] = done
-    return [result for result in results if result is not None]
+    batches = [[index] for index in ready] if frames else [list(ready)] if ready else []
+    for indices in batches:
+        results |= zip(indices, _swap_batch(swapper, [ready[index] for index in indices]), strict=True)
+    return [results[index] for index in range(len(aligned))]
 
 
-def _swap_batch(swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
+def pasted(card: SwapperCard, ready: Ready | Swapped, made: Made | Swapped) -> Swapped:
+    """The target's frame with the swap in it."""
+    if isinstance(made, Swapped):
+        return made
+    assert isinstance(ready, Ready)
+    return replace(_paste(card, ready.job, ready.matrix, made.swap, made.row), seconds=made.seconds)
+
+
+def _swap_batch(swapper: Swapper, ready: Sequence[Ready]) -> list[Made | Swapped]:
     try:
-        sources = [_crop(job.source, job.source_face, swapper.card.source) for job in jobs]
-        targets = [_crop(job.target, job.target_face, swapper.card.target) for job in jobs]
-        swap, seconds = _call(swapper, _batch(sources), _batch(targets))
-        _check(swap, len(jobs), targets[0][0].shape)
+        swap, seconds = _call(swapper, *batch(ready))
+        _check(swap, len(ready), ready[0].target.shape)
     except HifibenchError as error:
         raise MethodError.of(error) from error
     except Exception as error:
-        if len(jobs) > 1:
-            return [_swap_batch(swapper, [job])[0] for job in jobs]
+        _stop_if_full(error)
+        if len(ready) > 1:
+            return [_swap_batch(swapper, [one])[0] for one in ready]
         return [_failed(swapper.card.name, error)]
-    return [
-        replace(_paste(swapper, job, matrix, swap, row), seconds=seconds)
-        for row, (job, (_, matrix)) in enumerate(zip(jobs, targets, strict=True))
-    ]
+    return [Made(swap, row, seconds) for row in range(len(ready))]
 
 
 def _failed(name: str, error: Exception) -> Swapped:
@@ -160,12 +219,6 @@ def _call(swapper: Swapper, source: Tensor, target: Tensor) -> tuple[Swap, float
 def _crop(frame: Frame, face: Face | None, crop: Crop) -> tuple[Floats, align.Matrix]:
     assert face is not None
     return templates.take(frame, face, crop)
-
-
-def _batch(crops: Sequence[tuple[Floats, align.Matrix]]) -> Tensor:
-    import torch
-
-    return torch.from_numpy(np.stack([crop for crop, _ in crops]))
 
 
 def _check(swap: Swap, rows: int, shape: tuple[int, ...]) -> None:
@@ -198,12 +251,12 @@ def _check(swap: Swap, rows: int, shape: tuple[int, ...]) -> None:
                 raise ValueError(f"returned {name} values in [{low:.4g}, {high:.4g}], expected [0, 1]")
 
 
-def _paste(swapper: Swapper, job: Job, matrix: align.Matrix, swap: Swap, row: int) -> Swapped:
+def _paste(card: SwapperCard, job: Job, matrix: align.Matrix, swap: Swap, row: int) -> Swapped:
     if swap.status[row] is not Status.OK:
         return Swapped(None, swap.status[row], swap.messages[row] if swap.messages else "")
     image = np.clip(swap.image[row].detach().cpu().numpy(), 0.0, 1.0)
     mask = None if swap.mask is None else np.clip(swap.mask[row, 0].detach().cpu().numpy(), 0.0, 1.0)
-    crop = swapper.card.target
+    crop = card.target
     if crop.template == "frame":
         frame = align.hwc(image if mask is None else mask * image + (1 - mask) * align.chw(job.target))
         return Swapped(frame, Status.OK, mask=None if mask is None else paste.in_bytes(mask))

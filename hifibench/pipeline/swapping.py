@@ -3,30 +3,52 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import asdict, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hifibench import data, registry
-from hifibench.contracts import ReleasedSwapper, Swapper
+from hifibench.contracts import ReleasedSwapper, Swapper, SwapperCard
 from hifibench.data.images import content_hash, save_png
 from hifibench.errors import MethodError
+from hifibench.experts.torch_rows import exact
+from hifibench.inference import quicken
+from hifibench.inference.fitting import Fitting
+from hifibench.pipeline import precision
+from hifibench.pipeline.flow import Step, flow
 from hifibench.pipeline.observe import Observer
 from hifibench.pipeline.pictures import Part, Pictures, around, save
 from hifibench.pipeline.progress import Reporter
 from hifibench.pipeline.share import Share
-from hifibench.pipeline.store import RunFolder, read_json, write_json
-from hifibench.pipeline.swap import Job, found, loaded, swap_jobs
+from hifibench.pipeline.store import RunFolder, chunks, read_json, write_json
+from hifibench.pipeline.swap import Job, Made, Ready, align_job, found, loaded, pasted, swap_aligned
 from hifibench.profiling import Profile
 from hifibench.records import Face, Frame, Manifest, Pair, Precision, Status, Swapped
 from hifibench.suite import Suite
 
 _log = logging.getLogger("hifibench")
 
+Frames = dict[str, tuple[Frame, Face | None]]
+"""Name of an image -> its frame and the face in it."""
+
+AHEAD = 2
+"""Chunks that are under way at the most, frames and all, beside the one that is done."""
+
 TOLD = 3
 """Failed pairs of one kind that are named in the log; all of them stand in the run folder."""
+
+
+class _Chunk(NamedTuple):
+    """A chunk on its way: what is known of its pairs after each step."""
+
+    chunk: int
+    pairs: Sequence[Pair]
+    frames: Frames
+    aligned: Sequence[Ready | Swapped] = ()
+    made: Sequence[Made | Swapped] = ()
 
 
 class Swapping:
@@ -41,7 +63,7 @@ class Swapping:
         load: gives an original image.
         device: where swappers run.
         reporter: where progress is told.
-        precision: number format of swappers that show their networks.
+        asked: number format of swappers that show their networks.
         profile: where the time went.
     """
 
@@ -55,7 +77,7 @@ class Swapping:
         load: data.Loader,
         device: str,
         reporter: Reporter,
-        precision: Precision,
+        asked: Precision,
         profile: Profile,
     ) -> None:
         self._folder = folder
@@ -66,31 +88,119 @@ class Swapping:
         self._load = load
         self._device = device
         self._reporter = reporter
-        self._precision = precision
+        self._precision = asked
         self._profile = profile
         self._cards = {name: registry.swappers.get(name).card for name in suite.methods}
         self._pictures = Pictures(folder.root)
         self._warm: set[str] = set()
+        self._used: dict[str, str | None] = {}
+        for name in suite.methods:
+            choice = precision.settled(folder, name, asked)
+            # What was swapped in whatever format counts for nothing until it is decided which is wanted.
+            self._runs_in(name, choice.used if choice else "fp32" if asked == "fp32" else None)
         self._run_id: str = (read_json(folder["run.json"]) or {})["run_id"]
 
     def swaps(self, method: str) -> None:
         """Make this share's swaps of one method; where it cannot be used, its pairs say so and the run goes on."""
-        todo = self._share.owned(self._manifest.pairs, lambda chunk: self._share.swapped(method, chunk, final=True))
-        if not todo and self._folder.cost(method).exists():
+        if self._used[method] is not None and not self._todo(method) and self._folder.cost(method).exists():
             return
+        todo: list[tuple[int, Sequence[Pair]]] = []
         try:
             with loaded(registry.swappers.get(method), self._device, self._folder.logs(method)) as swapper:
                 write_json(self._folder.cost(method), asdict(swapper.cost()) if isinstance(swapper, Swapper) else None)
-                with self._reporter.stage(f"swap {method}", sum(len(part) for _, part in todo)) as advance:
-                    for chunk, part in todo:
-                        self._swap_chunk(swapper, chunk, part)
-                        advance(len(part))
+                with exact(self._device):
+                    ready = self._fast(swapper) if isinstance(swapper, Swapper) else swapper
+                    todo = self._todo(method)
+                    with (
+                        self._reporter.stage(f"swap {method}", sum(len(part) for _, part in todo)) as advance,
+                        closing(flow(todo, self._steps(ready), ahead=AHEAD)) as chunks_done,
+                    ):
+                        for pairs in chunks_done:
+                            advance(pairs)
         except MethodError as error:
             _log.warning("%s is not available: %s", method, error)
+            if self._used[method] is None:
+                self._runs_in(method, "fp32")
+            todo = todo or self._todo(method)
             for chunk, part in todo:
                 if not self._share.swapped(method, chunk, final=True):
-                    self._mark_swapped(method, chunk, part, [Swapped(None, Status.UNAVAILABLE, str(error))] * len(part))
+                    none = [Swapped(None, Status.UNAVAILABLE, str(error))] * len(part)
+                    self._mark_swapped(method, _Chunk(chunk, part, {}, none, none))
         self._tell_failures(method, [chunk for chunk, _ in todo])
+
+    def _todo(self, method: str) -> list[tuple[int, Sequence[Pair]]]:
+        """This share's chunks that are not done in the number format that the method runs in."""
+        return self._share.owned(self._manifest.pairs, lambda chunk: self._share.swapped(method, chunk, final=True))
+
+    def _runs_in(self, method: str, used: str | None) -> None:
+        self._used[method] = used
+        self._share.runs_in(method, used)
+
+    def _fast(self, swapper: Swapper) -> Swapper:
+        """The swapper as it is to run in this run, which is decided here where nobody has."""
+        method = swapper.card.name
+        choice = precision.settled(self._folder, method, self._precision)
+        if choice is None and self._precision != "fp32":
+            choice = precision.keep(
+                self._folder,
+                method,
+                precision.chosen(swapper, self._device, self._precision, self._aligned(swapper.card)),
+            )
+        self._runs_in(method, "fp32" if choice is None else choice.used)
+        return Fitting(quicken(swapper, self._device, self._precision, choice))
+
+    def _aligned(self, card: SwapperCard) -> Iterator[list[Ready | Swapped]]:
+        """The pairs of the plan, chunk by chunk, whoever's they are."""
+        for part in chunks(self._manifest.pairs):
+            yield self._align(card, part, self._frames(part, card.name))
+
+    def _align(self, card: SwapperCard, pairs: Sequence[Pair], frames: Frames) -> list[Ready | Swapped]:
+        with self._span("align", len(pairs), card.name):
+            return [align_job(card, Job(*frames[pair.source], *frames[pair.target])) for pair in pairs]
+
+    def _steps(self, swapper: Swapper | ReleasedSwapper) -> list[Step]:
+        """What is done with a chunk: ``(number, pairs)`` in, how many pairs they were out."""
+        import torch
+
+        method, threads = swapper.card.name, torch.get_num_threads()
+
+        def decode(item: tuple[int, Sequence[Pair]]) -> _Chunk:
+            return _Chunk(*item, self._frames(item[1], method))
+
+        def find(one: _Chunk) -> _Chunk:
+            assert isinstance(swapper, ReleasedSwapper)
+            released = self._observer.map(lambda pair: self._find(swapper, one, pair), one.pairs)
+            return one._replace(aligned=released, made=released)
+
+        def align(one: _Chunk) -> _Chunk:
+            return one._replace(aligned=self._align(swapper.card, one.pairs, one.frames))
+
+        def swap(one: _Chunk) -> _Chunk:
+            assert isinstance(swapper, Swapper)
+            # Threads of torch's own belong to the thread that calls, and sums are formed by as many as there are: as
+            # many as elsewhere, whatever the steps beside it have set for themselves.
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+            self._warm_up(swapper, one.aligned)
+            with self._span("swap", len(one.pairs), method):
+                return one._replace(made=swap_aligned(swapper, one.aligned))
+
+        def write(one: _Chunk) -> int:
+            self._mark_swapped(method, one, self._show(one.pairs, one.frames))
+            return len(one.pairs)
+
+        inside = [Step("align", align), Step("swap", swap)] if isinstance(swapper, Swapper) else [Step("find", find)]
+        return [Step("decode", decode), *inside, Step("write", write)]
+
+    def _warm_up(self, swapper: Swapper, aligned: Sequence[Ready | Swapped]) -> None:
+        """The first call of a network pays for its set-up: it is made on one pair and not counted."""
+        ready = [one for one in aligned if isinstance(one, Ready)]
+        if ready and swapper.card.name not in self._warm:
+            swap_aligned(swapper, ready[:1])
+            self._warm.add(swapper.card.name)
+
+    def _span(self, part: str, items: int, method: str) -> AbstractContextManager[None]:
+        return self._profile.span("swap", part, items, method)
 
     def _tell_failures(self, method: str, done: Iterable[int]) -> None:
         """One line of the log for each way in which pairs have failed."""
@@ -111,15 +221,7 @@ class Swapping:
                 more,
             )
 
-    def _swap_chunk(self, swapper: Swapper | ReleasedSwapper, chunk: int, pairs: Sequence[Pair]) -> None:
-        frames = self._frames(pairs)
-        if isinstance(swapper, Swapper):
-            swapped = self._swap_jobs(swapper, [Job(*frames[pair.source], *frames[pair.target]) for pair in pairs])
-        else:
-            swapped = self._observer.map(lambda pair: self._find(swapper, pair, frames[pair.target][0]), pairs)
-        self._mark_swapped(swapper.card.name, chunk, pairs, swapped, self._show(pairs, frames))
-
-    def _show(self, pairs: Sequence[Pair], frames: Mapping[str, tuple[Frame, Face | None]]) -> dict[str, Part]:
+    def _show(self, pairs: Sequence[Pair], frames: Frames) -> dict[str, Part]:
         """Keep small pictures of sources and targets; what part of the target's frame is shown of each pair."""
         parts = {pair.pair: around(*frames[pair.target]) for pair in pairs}
 
@@ -133,30 +235,22 @@ class Swapping:
         self._observer.map(keep, pairs)
         return parts
 
-    def _swap_jobs(self, swapper: Swapper, jobs: Sequence[Job]) -> list[Swapped]:
-        ready = [job for job in jobs if job.source_face and job.target_face]
-        if ready and swapper.card.name not in self._warm:
-            # The first call of a network pays for its set-up: it is made on one pair and not counted.
-            swap_jobs(swapper, ready[:1])
-            self._warm.add(swapper.card.name)
-        return swap_jobs(swapper, jobs)
-
-    def _find(self, swapper: ReleasedSwapper, pair: Pair, frame: Frame) -> Swapped:
+    def _find(self, swapper: ReleasedSwapper, one: _Chunk, pair: Pair) -> Swapped:
         source, target = self._manifest.image(pair.source), self._manifest.image(pair.target)
-        return found(swapper, pair, source, target, frame)
+        with self._span("swap", 1, swapper.card.name):
+            return found(swapper, pair, source, target, one.frames[pair.target][0])
 
-    def _mark_swapped(
-        self,
-        method: str,
-        chunk: int,
-        pairs: Sequence[Pair],
-        swapped: Sequence[Swapped],
-        parts: Mapping[str, Part] | None = None,
-    ) -> None:
+    def _mark_swapped(self, method: str, one: _Chunk, parts: Mapping[str, Part] | None = None) -> None:
         provenance = {"hifibench:method": method, "hifibench:run": self._run_id}
 
-        def keep(item: tuple[Pair, Swapped]) -> str:
-            pair, result = item
+        def keep(item: tuple[Pair, Ready | Swapped, Made | Swapped]) -> tuple[Swapped, str]:
+            pair, ready, made = item
+            with self._span("paste", 1, method):
+                result = pasted(self._cards[method], ready, made)
+            with self._span("write", 1, method):
+                return replace(result, frame=None, mask=None), write(pair, result)
+
+        def write(pair: Pair, result: Swapped) -> str:
             image, small, mask = (
                 path(method, pair.pair) for path in (self._folder.swap_image, self._pictures.swap, self._pictures.mask)
             )
@@ -172,22 +266,27 @@ class Swapping:
                 save(mask, result.mask, parts[pair.pair])
             return content_hash(result.frame)
 
-        contents = self._observer.map(keep, zip(pairs, swapped, strict=True))
-        seconds = [result.seconds for result in swapped if np.isfinite(result.seconds)]
-        write_json(self._folder.timing_chunk(method, chunk), seconds)
+        written = self._observer.map(keep, zip(one.pairs, one.aligned, one.made, strict=True))
+        seconds = [result.seconds for result, _ in written if np.isfinite(result.seconds)]
+        write_json(self._folder.timing_chunk(method, one.chunk), seconds)
         rows = [
             {"pair": pair.pair, "status": str(result.status), "message": result.message, "content": content}
-            for pair, result, content in zip(pairs, swapped, contents, strict=True)
+            for pair, (result, content) in zip(one.pairs, written, strict=True)
         ]
-        write_json(self._folder.swap_chunk(method, chunk), {"card": self._cards[method].hash, "pairs": rows})
+        mark: dict[str, Any] = {"card": self._cards[method].hash, "pairs": rows}
+        if self._used[method] != "fp32":
+            mark["precision"] = self._used[method]
+        write_json(self._folder.swap_chunk(method, one.chunk), mark)
 
-    def _frames(self, pairs: Iterable[Pair]) -> dict[str, tuple[Frame, Any]]:
+    def _frames(self, pairs: Iterable[Pair], method: str) -> Frames:
         """The frames of some pairs with the face in each, every image loaded once."""
         names = list(dict.fromkeys(name for pair in pairs for name in (pair.source, pair.target)))
 
-        def get(name: str) -> tuple[Frame, Any]:
-            frame = self._load(self._manifest.image(name))
-            return frame, self._observer.find(frame)
+        def get(name: str) -> tuple[Frame, Face | None]:
+            with self._span("decode", 1, method):
+                frame = self._load(self._manifest.image(name))
+            with self._span("detect", 1, method):
+                return frame, self._observer.find(frame)
 
         return dict(zip(names, self._observer.map(get, names), strict=True))
 

@@ -20,8 +20,8 @@ def write_timing(folder: RunFolder, suite: Suite, n_pairs: int) -> None:
     """
     methods = {}
     for method in suite.methods:
-        parts = [read_json(folder.timing_chunk(method, chunk)) or [] for chunk, _ in enumerate(chunks(range(n_pairs)))]
-        seconds = np.array([value for part in parts for value in part])
+        read = (read_json(folder.timing_chunk(method, chunk)) for chunk, _ in enumerate(chunks(range(n_pairs))))
+        seconds = np.concatenate([np.asarray(part or [], np.float64) for part in read])
         if seconds.size:
             p50, p90 = np.percentile(seconds * 1000, [50, 90])
             methods[method] = {

@@ -15,7 +15,8 @@ from hifibench.arrays import write_arrays
 from hifibench.calibration import store as store_of_calibrations
 from hifibench.contracts import Metric
 from hifibench.errors import UsageError
-from hifibench.pipeline import results
+from hifibench.inference.choice import Choice
+from hifibench.pipeline import precision, results
 from hifibench.pipeline.observe import DETECTOR, face_outputs
 from hifibench.pipeline.score import Observations, score
 from hifibench.pipeline.store import RunFolder
@@ -175,12 +176,19 @@ def test_true_swaps_are_observed_beside_their_pairs(tmp_path: Path) -> None:
     store(folder, "images", observations(rows, places, places))
     store(folder, "target-copy", observations(N, np.zeros(N), np.zeros(N)))
     observations_of = Observations(folder, made, ("mediapipe", "spectrum"))
-    observed = observations_of.of(observations_of.swaps("target-copy"), {})
+    rows = observations_of.all
+    observed = observations_of.of(observations_of.swaps("target-copy", rows), rows)
     expected = [made.images.index(made.image(pair.truth)) for pair in made.pairs]
     np.testing.assert_array_equal(observed.truth["mediapipe"]["pose_deg"][:, 0], expected)
     video = observed.galleries["frames"].video
     assert video is not None
     assert video.tolist() == [f"p{i}_1" for i in range(N)]
+
+
+def test_swaps_in_another_number_format_than_fp32_are_told_of(tmp_path: Path) -> None:
+    assert "precision" not in run(tmp_path / "plain", METHODS)["protocol"]
+    precision.keep(RunFolder(tmp_path), "hififace", Choice("bf16", "bf16", "openvino"))
+    assert "hififace in bf16 by openvino" in run(tmp_path, METHODS)["protocol"]["precision"]
 
 
 def test_a_metric_of_the_truth_is_refused_where_nobody_knows_it() -> None:

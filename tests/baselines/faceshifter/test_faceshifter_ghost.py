@@ -14,7 +14,8 @@ import baselines.faceshifter.config as config
 from baselines.faceshifter import ghost as plugin
 from baselines.faceshifter.aei import AEINet
 from baselines.faceshifter.config import Config
-from baselines.faceshifter.ghost import Ghost, load
+from baselines.faceshifter.ghost import load
+from baselines.faceshifter.ghost_swapper import Ghost
 from hifibench.contracts import Crop, Swapper
 from hifibench.errors import MissingError, UsageError
 from hifibench.experts.iresnet import IResNet
@@ -101,12 +102,16 @@ def test_its_figures_are_those_of_the_public_code() -> None:
     own = plugin.count()
     assert own.params_trainable == 184_343_381 and own.macs is not None
     assert own.macs / 1e9 == pytest.approx(31.02, abs=0.005)
-    recogniser = IResNet(18).eval()
+
+
+def test_its_cost_is_a_swap_and_a_look_at_the_source() -> None:
+    recogniser, network = IResNet(18).eval(), AEINet(NARROW).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         recogniser(torch.zeros(1, 3, 112, 112))
-    whole = Ghost(plugin.card, AEINet(NARROW), recogniser).cost()
-    assert whole.macs == own.macs + counter.get_total_flops() // 2
-    assert whole.params_trainable == own.params_trainable
+        network(torch.zeros(1, 3, 256, 256), torch.zeros(1, config.ID_DIM))
+    whole = Ghost(plugin.card, network, recogniser).cost()
+    assert whole.macs == counter.get_total_flops() // 2
+    assert whole.params_trainable == sum(one.numel() for one in network.parameters())
     assert whole.params_frozen == sum(one.numel() for one in recogniser.parameters())
 
 

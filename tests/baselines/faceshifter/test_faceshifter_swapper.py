@@ -50,6 +50,17 @@ def test_a_row_does_not_depend_on_its_company(network: FaceShifterNet) -> None:
     torch.testing.assert_close(swapper.swap(source, target).image[1:2], alone, rtol=0, atol=0)
 
 
+@torch.no_grad()
+def test_sources_and_targets_are_looked_at_one_by_one(network: FaceShifterNet) -> None:
+    swapper, look = FaceShifter(CARD, network, recogniser()), recogniser()
+    source, target = torch.rand(2, 3, 3, SIZE, SIZE)
+    made = swapper.swap(source, target).image
+    for row, (x_s, x_t) in enumerate(zip(source.split(1), target.split(1), strict=True)):
+        x_s, x_t = (one.contiguous(memory_format=torch.channels_last) for one in (x_s, x_t))
+        y = network(2 * x_t - 1, look(x_s), look(x_t)).y
+        assert torch.equal(made[row], (y / 2 + 0.5).clamp(0, 1)[0])
+
+
 def test_its_cost_is_both_stages_and_two_looks(network: FaceShifterNet) -> None:
     cost = FaceShifter(CARD, network, recogniser()).cost()
     from baselines.faceshifter.network import count
