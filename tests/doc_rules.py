@@ -104,7 +104,10 @@ RULES: tuple[Rule, ...] = (
     Rule(r"hifibench train .*--set \w+_file=.*", put=_TINY, exits=2, says="epoch_20.pth cannot be read"),
     Rule(r"hifibench train .*--preset paper-.*", put=_TINY, exits=2, says="needs ffhq of 256"),
     Rule(r"hifibench train .*", put=_TINY | _QUIET, says="safetensors"),
-    Rule(r"torchrun .*hifibench (run|calibrate) .*", covered="tests/pipeline/test_group.py::test_torchrun_ends_as_one_process"),
+    Rule(
+        r"torchrun .*hifibench (run|calibrate) .*",
+        covered="tests/pipeline/test_group.py::test_torchrun_ends_as_one_process",
+    ),
     Rule(
         r"torchrun .*",
         covered="tests/training/test_processes.py::test_two_processes_agree_with_one_on_the_same_global_batch",
