@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +25,7 @@ from hifibench.cli_options import (
     Weights,
 )
 from hifibench.cli_reports import add_to
-from hifibench.errors import HifibenchError, disk_full
+from hifibench.errors import HifibenchError, StalledError, disk_full
 
 app = typer.Typer(
     add_completion=False,
@@ -301,6 +302,9 @@ def main(arguments: list[str] | None = None) -> None:
         app(arguments)
     except HifibenchError as error:
         typer.echo(f"hifibench: {error}", err=True)
+        if isinstance(error, StalledError):  # a thread that hangs would keep the program from ending
+            sys.stdout.flush()
+            os._exit(error.exit_code)
         sys.exit(error.exit_code)
     except OSError as error:
         if not disk_full(error):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,13 +14,13 @@ from rich.console import Console
 from hifibench import __version__, registry
 from hifibench.commands_train import trainable
 from hifibench.contracts import SwapperPlugin
-from hifibench.device import choose
+from hifibench.device import choose, cores
 from hifibench.errors import HifibenchError, InterruptedRunError, MissingError, UsageError
 from hifibench.records import Precision
 from hifibench.throughput.records import FILE, SCHEMA, SCOPES, Method, Throughput
 
-CPU_BATCHES, CUDA_BATCHES = (1, 2, 4, 8), (1, 2, 4, 8, 16, 32, 64)
-"""Of the sweep, where the user names none."""
+BATCHES, ON_CPU = (1, 2, 4, 8, 16, 32, 64), 8
+"""Of the sweep, where the user names none; on a processor up to the latter, or to one a core if these are more."""
 
 FOLDER = Path("runs") / "throughput"
 """Where the files go by default."""
@@ -60,7 +61,8 @@ def throughput(
     sweep = _batches(batches, device)
     if not seconds > 0:
         raise UsageError(f"--seconds {seconds:g}: expected a time above 0.")
-    wanted = _of_run(run) if run is not None and not methods else [_plugin(name) for name in methods or defaults()]
+    of_run = [] if run is None else _names(run)  # read in any case: a folder that is no run is no place for the files
+    wanted = [_plugin(name) for name in methods or defaults()] if methods or run is None else _of_run(of_run)
     folder = run or out or FOLDER
     try:
         measured = _measured(wanted, chosen_scopes, sweep, precision, device, seconds, quiet)
@@ -115,14 +117,15 @@ def _measured(
     before, ceilings = machine(device), method.Ceilings(device, clock)
     plan = method.Plan(scopes, batches, precision, device, limits)
     rows: list[Method] = []
-    with TemporaryDirectory(prefix="hifibench-") as logs, Reporter(quiet).stage("throughput", len(wanted)) as advance:
-        for one in wanted:
+    reporter = Reporter(quiet)
+    with TemporaryDirectory(prefix="hifibench-") as logs:
+        for number, one in enumerate(wanted, start=1):
             if isinstance(one, Method):
                 rows.append(one)
-            else:
-                logs_of = Path(logs) / one.card.name
-                rows.append(method.measured(one, plan, jobs, detector, clock, ceilings, logs_of))
-            advance()
+                continue
+            # A line, and no bar: a bar draws itself ten times a second, in a thread beside what is timed.
+            reporter.say(f"throughput: {one.card.name} ({number} of {len(wanted)})")
+            rows.append(method.measured(one, plan, jobs, detector, clock, ceilings, Path(logs) / one.card.name))
     return Throughput(
         schema=SCHEMA,
         hifibench=__version__,
@@ -133,7 +136,7 @@ def _measured(
         images=limits.images,
         batches=batches,
         inputs=inputs,
-        machine=before,
+        machine=replace(before, gpu=machine(device).gpu),  # clocks and temperature while the device is still warm
         ceilings=ceilings.all,
         methods=tuple(rows),
     )
@@ -143,10 +146,10 @@ def _plugin(name: str) -> SwapperPlugin:
     return registry.swappers.get(name)
 
 
-def _of_run(run: Path) -> list[SwapperPlugin | Method]:
+def _of_run(names: Sequence[str]) -> list[SwapperPlugin | Method]:
     """The methods of a run; those that this process does not know, such as weights of the user's own, as a row."""
     found: list[SwapperPlugin | Method] = []
-    for name in _names(run):
+    for name in names:
         try:
             found.append(_plugin(name))
         except HifibenchError as error:
@@ -179,7 +182,7 @@ def _scopes(words: str) -> tuple[str, ...]:
 
 def _batches(words: str | None, device: str) -> tuple[int, ...]:
     if words is None:
-        return CUDA_BATCHES if device.startswith("cuda") else CPU_BATCHES
+        return tuple(one for one in BATCHES if device.startswith("cuda") or one <= max(ON_CPU, cores()))
     found = [word.strip() for word in words.split(",") if word.strip()]
     if not found or not all(word.isdecimal() and int(word) > 0 for word in found):
         raise UsageError(f"--batch {words!r}: expected numbers of at least 1, separated by commas, such as 1,2,4.")

@@ -39,17 +39,23 @@ def train_method(
             f"{name} has no preset {preset!r}.{did_you_mean(preset, list(plugin.presets))} "
             f"It has {', '.join(plugin.presets)}."
         )
+    from hifibench import assets
     from hifibench.pipeline.progress import Reporter
     from hifibench.training.run import changed, train
 
     plan, device = changed(plugin.presets[preset], changes), choose(device)
     out = out or Path("runs") / f"train-{name}-{preset}"
+
+    def ready() -> Path:
+        assets.ensure(plugin.assets(plan), quiet=quiet)
+        return data or _portraits(plan, device, quiet)
+
     try:
         weights = train(
             name,
             plugin,
             plan,
-            _ready(plugin, plan, data, device, quiet),
+            ready,
             out,
             seed=seed,
             device=device,
@@ -76,19 +82,6 @@ def trainer(name: str) -> TrainerPlugin:
     if plugin.training is None:
         raise UsageError(f"{name} cannot be trained; {', '.join(trainable())} can.")
     return plugin.training()
-
-
-def _ready(plugin: TrainerPlugin, plan: Plan, data: Path | None, device: str, quiet: bool) -> Path:
-    """The images to train on, once they and the networks are there: the first process of each machine sees to it."""
-    from hifibench import assets
-    from hifibench.pipeline.group import joined
-
-    with joined() as group:
-        if group.local_rank == 0:
-            assets.ensure(plugin.assets(plan), quiet=quiet)
-            images = data or _portraits(plan, device, quiet)
-        group.barrier("images to train on")
-        return images if group.local_rank == 0 else data or _portraits(plan, device, quiet)
 
 
 def _portraits(plan: Plan, device: str, quiet: bool) -> Path:

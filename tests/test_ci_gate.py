@@ -26,7 +26,7 @@ from hifibench.pipeline import observe
 from hifibench.pipeline import score as scoring
 from hifibench.pipeline.run import run
 from hifibench.pipeline.store import RunFolder, chunks
-from hifibench.records import Floats, Manifest, Swap
+from hifibench.records import Floats, Manifest, Observed, Swap
 from hifibench.suite import Suite
 from reports import read
 from reports.gates import golden
@@ -202,12 +202,13 @@ def test_what_moved_is_named_on_the_command_line(base: Ran, planted: Planted, mo
 class Late(scoring.Observations):
     """Observations in which each swap stands beside the target's next frame; the last of a clip beside its own."""
 
-    def __init__(self, *words: Any) -> None:
-        super().__init__(*words)
-        video = self.pairs["video"].to_numpy()
+    def of(self, swap: Any, rows: Any, others: Any = None) -> Observed:
+        seen = super().of(swap, rows, others)
+        video = seen.pairs["video"].to_numpy()
         here = np.arange(len(video))
         after = np.minimum(here + 1, len(video) - 1)
-        self._target = scoring._rows(self._target, np.where(video[after] == video, after, here))
+        late = super().of(swap, rows[np.where(video[after] == video, after, here)], others)
+        return replace(seen, target=late.target)
 
 
 def test_targets_one_frame_late(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:

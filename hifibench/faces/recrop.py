@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import math
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from hifibench.contracts import Crop
 from hifibench.faces import align, templates
 from hifibench.records import Floats
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @cache
@@ -46,6 +45,19 @@ def _places(given: Crop, wanted: Crop, samples: int) -> Floats:
     return places.astype(np.float32).reshape(1, fine, fine, 2)
 
 
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _cut(given: Crop, wanted: Crop, device: torch.device) -> tuple[int, Tensor]:
+    """Samples a pixel, and where they lie. A constant to compilers, too: else they would trace how it comes about."""
+    return _kept_cut(given, wanted, device)
+
+
+@cache
+def _kept_cut(given: Crop, wanted: Crop, device: torch.device) -> tuple[int, Tensor]:
+    samples = max(1, math.ceil(align.shrinkage(matrix(given, wanted)) - 1e-6))
+    with torch.inference_mode(False):  # whoever asks first, it must do for trainings as well
+        return samples, torch.from_numpy(_places(given, wanted, samples)).to(device)
+
+
 def recrop(images: Tensor, given: Crop, wanted: Crop) -> Tensor:
     """Cut the wanted crop out of images aligned by the given one; gradients flow to the images.
 
@@ -63,13 +75,9 @@ def recrop(images: Tensor, given: Crop, wanted: Crop) -> Tensor:
     Raises:
         ValueError: the images have another size than the crop they are said to be.
     """
-    import torch
-    from torch.nn import functional as F
-
     if images.shape[-2:] != (given.size, given.size):
         raise ValueError(f"images of {tuple(images.shape[-2:])} pixels are no {given.template} crops of {given.size}")
-    samples = max(1, math.ceil(align.shrinkage(matrix(given, wanted)) - 1e-6))
-    where = torch.from_numpy(_places(given, wanted, samples)).to(images.device)
+    samples, where = _cut(given, wanted, images.device)
     seen = F.grid_sample(
         images.float(), where.expand(len(images), -1, -1, -1), padding_mode="border", align_corners=False
     )

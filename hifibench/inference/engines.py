@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from hifibench.contracts import Networks
@@ -24,6 +25,9 @@ T = TypeVar("T")
 
 AUTOCAST = "eager autocast"
 """Name of the engine in bfloat16 that there always is."""
+
+FORMS = 128
+"""Most batch sizes that are compiled, of all methods of one class together; PyTorch runs any more of them eagerly."""
 
 
 class Engine(Protocol):
@@ -115,8 +119,8 @@ class Eager:
 class Graphs:
     """On CUDA in bfloat16: compiled, and replayed as CUDA graphs; under plain autocast where compiling fails.
 
-    A graph is of one batch size, so batches are filled up to the next power of two. The graphs of a process belong to
-    the thread that made them: all calls go to one thread.
+    A graph is of one batch size, so batches are filled up to the next power of two. All calls of a process go to one
+    thread: up to PyTorch 2.13 no other than the first that makes graphs can.
 
     Args:
         networks: of the swapper, on ``device``; copies of them are compiled.
@@ -136,7 +140,7 @@ class Graphs:
         self.name = "torch.compile, CUDA graphs"
         self._device = device
         self._plain = Eager(networks, device, bf16=True)
-        self._thread = ThreadPoolExecutor(1, "graphs")
+        self._thread = _graphs_thread()
         self._compiled: Networks | None = None
         try:
             self._compiled = Networks(made(networks.source), made(networks.target), made(networks.generator))
@@ -170,11 +174,15 @@ class Graphs:
         return self._tried(filled, lambda: self._plain.draw(target, sources))
 
     def _tried(self, compiled: Callable[[], T], plain: Callable[[], T]) -> T:
-        import torch
+        import torch._dynamo
 
         def work() -> T:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
-            with torch.no_grad(), torch.autocast(self._device.type, torch.bfloat16):
+            with (
+                torch.no_grad(),
+                torch.autocast(self._device.type, torch.bfloat16),
+                torch._dynamo.config.patch(recompile_limit=FORMS),
+            ):
                 return compiled()
 
         try:
@@ -221,6 +229,11 @@ def exact_products(device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
+
+
+@cache
+def _graphs_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "graphs")
 
 
 def _compile(network: Any) -> Any:

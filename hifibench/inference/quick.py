@@ -29,7 +29,8 @@ class Quick:
     """Runs the networks of a swapper in the number format asked for; a source is looked at once.
 
     Under ``auto`` the first batch that is swapped decides: it is swapped in both formats, and bfloat16 stays only where
-    the two agree (`hifibench.inference.choice`). With fp32 a swap has the bits of the swapper's own.
+    the two agree (`hifibench.inference.choice`). With fp32 a swap has the bits of the swapper's own, on a processor
+    of its own on one thread.
 
     Args:
         swapper: whose networks are on the device.
@@ -50,6 +51,7 @@ class Quick:
         self._device = torch.device(device)
         self._engine: Engine | None = None
         self._choice: Choice | None = None
+        self._decided = decided
         self._seen: OrderedDict[bytes, Features] = OrderedDict()
         if decided is not None:
             self._settle(decided, self._as_decided(decided))
@@ -78,10 +80,17 @@ class Quick:
         self._seen.clear()
 
     def swap(self, source: Tensor, target: Tensor) -> Swap:
-        """See `hifibench.contracts.Swapper.swap`."""
+        """See `hifibench.contracts.Swapper.swap`.
+
+        Raises:
+            MethodError: what was decided does not work here.
+        """
         if self._engine is None:
             return self._decide(source, target)
-        return self._run(self._engine, source, target)
+        made = self._run(self._engine, source, target)
+        if self._decided is not None and not _same(self._engine, self._decided):
+            raise MethodError(self._elsewhere(self._decided, f"here it fell back to {self._engine.name}"))
+        return made
 
     def _run(self, engine: Engine, source: Tensor, target: Tensor) -> Swap:
         return as_swap(engine.draw(target, self._sources(engine, source)))
@@ -104,6 +113,7 @@ class Quick:
     def _decide(self, source: Tensor, target: Tensor) -> Swap:
         """Swap the first batch in both formats, keep to what it shows."""
         plain = self._plain()
+        self.forget()  # what a batch that did not fit has left here may be of the other format
         expected = self._run(plain, source, target)
         self.forget()
         why = without_bf16(str(self._device))
@@ -167,7 +177,7 @@ class Quick:
             engine = self._native()
         except UnusableError as error:
             raise MethodError(self._elsewhere(decided, first_line(error))) from error
-        if engine.name.split()[0] != decided.engine.split()[0]:
+        if not _same(engine, decided):
             raise MethodError(self._elsewhere(decided, f"here it would be {engine.name}"))
         return engine
 
@@ -176,3 +186,8 @@ class Quick:
             f"Swaps of this run were begun by {decided.engine} in {decided.used}, which cannot be had here: {why}. "
             "Go on where they were begun, or make all of them anew with --precision fp32."
         )
+
+
+def _same(engine: Engine, decided: Choice) -> bool:
+    """Whether an engine is the one that was decided, in whatever version."""
+    return engine.name.split()[0] == decided.engine.split()[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import logging
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,15 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hifibench import assets
+from hifibench import __version__, assets
 from hifibench.contracts import Networks, NetworkSwapper
-from hifibench.errors import HifibenchError
+from hifibench.device import cores, here
+from hifibench.errors import HifibenchError, MissingError, first_line
 from hifibench.files import TEMPORARY, atomic_write
 from hifibench.records import Floats
 from hifibench.torch_swaps import Features, rows
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+_log = logging.getLogger("hifibench")
 
 FORM = 1
 """Of what is kept; raised with every change of how networks are converted."""
@@ -42,7 +45,7 @@ class OpenVino:
 
     Args:
         swapper: whose networks are on the processor.
-        streams: requests that are worked on at the same time; default one a core of this process.
+        streams: requests that are worked on at the same time; default one a core of this process's share.
 
     Raises:
         UnusableError: a network cannot be converted, or this processor does not compute in bfloat16.
@@ -51,7 +54,7 @@ class OpenVino:
     def __init__(self, swapper: NetworkSwapper, streams: int | None = None) -> None:
         openvino = _openvino()
         self.name = f"openvino {openvino.__version__.split('-')[0]}"
-        streams = streams or len(os.sched_getaffinity(0))
+        streams = streams or max(1, cores() // here())
         models = _kept(swapper, openvino)
         self._queues = {name: _Queue(openvino, model, streams) for name, model in models.items()}
         self._target = swapper.networks.target is not None
@@ -131,6 +134,14 @@ def _kept(swapper: NetworkSwapper, openvino: Any) -> dict[str, Any]:
         return {name: core.read_model(str(folder / f"{name}.xml")) for name in _parts(swapper.networks)}
     except (OSError, ValueError, RuntimeError):  # not there, or not whole: it is made anew
         models = _converted(swapper, openvino)
+    try:
+        _keep(folder, models, openvino)
+    except (OSError, RuntimeError, MissingError) as error:  # a full or read-only disk; OpenVINO has its own
+        _log.warning("The converted networks of %s are not kept: %s", swapper.card.name, first_line(error))
+    return models
+
+
+def _keep(folder: Path, models: dict[str, Any], openvino: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=TEMPORARY) as beside:
         for name, model in models.items():
@@ -140,7 +151,6 @@ def _kept(swapper: NetworkSwapper, openvino: Any) -> dict[str, Any]:
         for file in made:
             file.replace(folder / file.name)
         atomic_write(folder / _SUMS, json.dumps(sums, indent=1))
-    return models
 
 
 def _converted(swapper: NetworkSwapper, openvino: Any) -> dict[str, Any]:
@@ -191,7 +201,9 @@ def _folder(swapper: NetworkSwapper, openvino: Any) -> Path:
     """Where they are kept: by card, weights, and the versions of whatever takes part in converting."""
     import torch
 
-    key = hashlib.sha256(f"{FORM} {torch.__version__} {openvino.__version__} {swapper.card.hash}".encode())
+    key = hashlib.sha256(
+        f"{FORM} {__version__} {torch.__version__} {openvino.__version__} {swapper.card.hash}".encode()
+    )
     for part, network in _parts(swapper.networks).items():
         for name, values in [*network.named_parameters(), *network.named_buffers()]:
             key.update(f"{part} {name} {tuple(values.shape)}".encode())

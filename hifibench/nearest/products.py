@@ -114,7 +114,7 @@ def _needed(rows: int, columns: int, d: int, k: int, products: Products) -> int:
     """Bytes for a tile: the factors and what they are made from, the product, candidates and their merging."""
     width = chunk_width(columns, k)
     factors = 16 * (d + 1) * rows + 10 * (d + 1) * columns + 64 * (rows + columns)
-    cells = rows * columns * (products.cell_bytes + 40 // width)
+    cells = rows * (columns * products.cell_bytes + columns // width * 40)
     return factors + cells + 128 * (PIECE + min(PIECE, rows) * k) + 32 * 256 * d
 
 

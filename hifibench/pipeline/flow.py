@@ -123,7 +123,7 @@ class _Line:
         """Until the first item is done; raises what it raised, and what the watch finds."""
         first, *_ = under_way
         while not wait([first.made], timeout=self._left_s()).done:
-            at_work = [(*item.at, item.number) for item in under_way if item.at is not None]
+            at_work = [(*at, item.number) for item in under_way if (at := item.at) is not None]
             if at_work and self._left_s() == 0:
                 raise self._stalled(*min(at_work))
         first.made.result()

@@ -16,10 +16,11 @@ from hifibench import registry
 from hifibench.arrays import DiskArray, read_arrays
 from hifibench.contracts import Metric
 from hifibench.errors import MissingError
+from hifibench.pipeline import store
 from hifibench.pipeline.blocks import Rows, cut
 from hifibench.pipeline.looks import COMPARING, DETECTOR
 from hifibench.pipeline.plan import pairs_table
-from hifibench.pipeline.store import CHUNK, RunFolder
+from hifibench.pipeline.store import RunFolder
 from hifibench.records import EXACT, Floats, Gallery, Manifest, Observed
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Chunks:
         """See `Stored.layout`: that of the first chunk in which anything was seen."""
         if expert not in self._layouts:
             found: dict[str, Layout] = {}
-            for chunk in range(-(-self.count // CHUNK)):
+            for chunk in range(-(-self.count // store.CHUNK)):
                 arrays = self._arrays(expert, chunk)
                 arrays.pop("rows", None)
                 if arrays:
@@ -88,18 +89,18 @@ class Chunks:
 
     def read(self, expert: str, name: str, rows: Rows) -> Floats:
         """See `Stored.read`."""
-        layout = self.layout(expert)[name]
+        layout, size = self.layout(expert)[name], store.CHUNK
         found = np.full((len(rows), *layout.shape), np.nan, layout.dtype)
-        chunk = rows // CHUNK
+        chunk = rows // size
         ends = np.flatnonzero(np.diff(chunk, append=-1)) + 1
         start = 0
         for end in map(int, ends):
             number = int(chunk[start])
             part = self._arrays(expert, number, name).get(name)
             if part is not None:
-                if len(part) != min(CHUNK, self.count - number * CHUNK):
+                if len(part) != min(size, self.count - number * size):
                     raise self._missing(expert, number)
-                found[start:end] = part[rows[start:end] - number * CHUNK]
+                found[start:end] = part[rows[start:end] - number * size]
             start = end
         return found
 

@@ -137,9 +137,15 @@ class Observer:
                 with closing(ready), closing(flow(_groups(ready, batch), [experts], ahead=2)) as groups:
                     for group in groups:
                         yield from group
+            except GeneratorExit:  # nobody wants more of this: the processes stay for the next stage
+                raise
             except BaseException:
                 self._panel.close()
                 raise
+
+    def close(self) -> None:
+        """End the processes of experts; they start again when next needed."""
+        self._panel.close()
 
     def look(self, item: Look) -> Seen:
         """All that the detector and the experts see in one image."""

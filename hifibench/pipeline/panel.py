@@ -13,6 +13,9 @@ from hifibench.experts.processes import Processes
 from hifibench.experts.torch_rows import BATCH, exact
 from hifibench.faces.detect import Detector
 
+PROCESSES = 16
+"""For experts beside a GPU, at most: each holds networks of its own, so memory sets an end."""
+
 
 class Panel:
     """Experts and the detector, each loaded once; may be asked by several threads.
@@ -38,7 +41,7 @@ class Panel:
         self._device = device
         self.workers = workers or cores()
         self.batch = batch or (1 if everything_on_cpu else BATCH)
-        count = processes if processes is not None else 0 if everything_on_cpu else self.workers
+        count = processes if processes is not None else 0 if everything_on_cpu else min(self.workers, PROCESSES)
         self._processes = Processes(count) if count else None
         self._outside: dict[str, bool] = {}
         self._loaded: dict[str, Expert | PairExpert] = {}

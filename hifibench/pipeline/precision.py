@@ -30,6 +30,8 @@ def kept(folder: RunFolder, method: str) -> Choice | None:
 
 def settled(folder: RunFolder, method: str, asked: Precision) -> Choice | None:
     """What was decided for what is asked for now; anything else that was decided is forgotten."""
+    if not path(folder, method).exists():  # and nothing is removed that another process decides at this moment
+        return None
     choice = kept(folder, method)
     if choice is not None and choice.asked == asked != "fp32":
         return choice

@@ -100,6 +100,7 @@ def run(
             swapping.swaps(method)
         with profile.span("observe", method=method):
             observing.observations(method)
+    observer.close()
     group.barrier("end of all shares")
     if not group.leads:
         return Finished(out, None)

@@ -18,12 +18,12 @@ from hifibench.experts.torch_rows import exact
 from hifibench.inference import quicken
 from hifibench.inference.fitting import Fitting
 from hifibench.pipeline import precision
-from hifibench.pipeline.flow import Step, flow
+from hifibench.pipeline.flow import STALL_S, Step, flow
 from hifibench.pipeline.observe import Observer
 from hifibench.pipeline.pictures import Part, Pictures, around, save
 from hifibench.pipeline.progress import Reporter
 from hifibench.pipeline.share import Share
-from hifibench.pipeline.store import RunFolder, chunks, read_json, write_json
+from hifibench.pipeline.store import CHUNK, RunFolder, chunks, read_json, write_json
 from hifibench.pipeline.swap import Job, Made, Ready, align_job, found, loaded, pasted, swap_aligned
 from hifibench.profiling import Profile
 from hifibench.records import Face, Frame, Manifest, Pair, Precision, Status, Swapped
@@ -34,8 +34,8 @@ _log = logging.getLogger("hifibench")
 Frames = dict[str, tuple[Frame, Face | None]]
 """Name of an image -> its frame and the face in it."""
 
-AHEAD = 2
-"""Chunks that are under way at the most, frames and all, beside the one that is done."""
+AHEAD = 3
+"""Chunks that are under way at the most, frames and all: one is read, one swapped, one written."""
 
 TOLD = 3
 """Failed pairs of one kind that are named in the log; all of them stand in the run folder."""
@@ -113,7 +113,7 @@ class Swapping:
                     todo = self._todo(method)
                     with (
                         self._reporter.stage(f"swap {method}", sum(len(part) for _, part in todo)) as advance,
-                        closing(flow(todo, self._steps(ready), ahead=AHEAD)) as chunks_done,
+                        closing(flow(todo, self._steps(ready), ahead=AHEAD, stall_s=CHUNK * STALL_S)) as chunks_done,
                     ):
                         for pairs in chunks_done:
                             advance(pairs)
@@ -193,10 +193,16 @@ class Swapping:
         return [Step("decode", decode), *inside, Step("write", write)]
 
     def _warm_up(self, swapper: Swapper, aligned: Sequence[Ready | Swapped]) -> None:
-        """The first call of a network pays for its set-up: it is made on one pair and not counted."""
+        """The first calls of a network pay for its set-up: they are made before, and not counted.
+
+        On a processor one pair will do. On a GPU networks are compiled for a size of batch, and their graph is
+        recorded at the second call.
+        """
         ready = [one for one in aligned if isinstance(one, Ready)]
         if ready and swapper.card.name not in self._warm:
-            swap_aligned(swapper, ready[:1])
+            on_gpu = self._device.startswith("cuda")
+            for _ in range(2 if on_gpu else 1):
+                swap_aligned(swapper, ready if on_gpu else ready[:1])
             self._warm.add(swapper.card.name)
 
     def _span(self, part: str, items: int, method: str) -> AbstractContextManager[None]:

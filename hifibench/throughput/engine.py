@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Features = tuple["Tensor", ...]
 
+VARIANTS = 64
+"""Batches and layouts of images that networks are compiled for, at most."""
+
 
 class Runner(Protocol):
     """Runs the networks of one method."""
@@ -198,8 +201,14 @@ def compiled(networks: Networks) -> Networks:
     """Copies, channels last, each compiled to CUDA graphs of one batch size.
 
     Those of `hifibench.inference` take images from the processor's memory, and belong to a thread of their own.
+
+    What was compiled before is dropped. By default eight variants of one function are compiled, those of other
+    networks of its class and of other batches among them, and what comes after these runs eagerly without a word.
     """
     import torch
+
+    torch.compiler.reset()
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, VARIANTS)
 
     def made(network: nn.Module) -> Any:
         own = copy.deepcopy(network).to(memory_format=torch.channels_last)

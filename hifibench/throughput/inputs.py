@@ -73,12 +73,15 @@ def crops(jobs: Sequence[Job], card: SwapperCard) -> Batch:
 def rows(pairs: int, batch: int) -> list[list[int]]:
     """Which pairs each of the batches that go round holds: all of them, one after the other, as often as it takes.
 
+    No batch has, row by row, the pairs of the one before.
+
     Example:
         >>> rows(3, 2)[:3]
         [[0, 1], [2, 0], [1, 2]]
     """
     count = max(SETS, pairs) if batch == 1 else SETS
-    return [[(number * batch + row) % pairs for row in range(batch)] for number in range(count)]
+    step = batch + (batch % pairs == 0)  # else all pairs would stand where they stood
+    return [[(number * step + row) % pairs for row in range(batch)] for number in range(count)]
 
 
 def sets(batch: Batch, size: int, place: Callable[[Tensor], Tensor]) -> list[Batch]:

@@ -10,6 +10,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from hifibench.device import cores
 from hifibench.pipeline.timing import hardware
 from hifibench.throughput.records import Machine
 
@@ -46,7 +47,7 @@ def machine(device: str) -> Machine:
     return Machine(
         cpu=str(known["cpu"]),
         cores=int(known["cores"] or 1),
-        usable_cores=usable_cores(),
+        usable_cores=cores(),
         torch_threads=torch.get_num_threads(),
         memory_gib=known.get("memory_gib"),
         clock_mhz=_clock_mhz(),
@@ -56,11 +57,6 @@ def machine(device: str) -> Machine:
         versions={"python": platform.python_version(), **_versions()},
         platform=platform.platform(),
     )
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _versions() -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hifibench import torch_swaps
 from hifibench.contracts import Networks, NetworkSwapper, ReleasedSwapper, Swapper, SwapperPlugin
+from hifibench.device import cores
 from hifibench.errors import MethodError
 from hifibench.pipeline.swap import Job, loaded
 from hifibench.records import Precision
@@ -19,7 +20,6 @@ from hifibench.throughput import inputs, work
 from hifibench.throughput.ceiling import ceiling, share
 from hifibench.throughput.clock import Peak, undisturbed
 from hifibench.throughput.engine import Torch, ready
-from hifibench.throughput.machine import usable_cores
 from hifibench.throughput.measure import SHORT, Call, Limits, Ticks, offline, single_stream, too_large
 from hifibench.throughput.records import Ceiling, Method, Scope
 
@@ -96,17 +96,29 @@ def measured(
         ceilings: the machine's limits.
         logs: folder for what a method that runs elsewhere has to say.
     """
-    card = plugin.card
-    row = Method(card.name, card.hash)
+    row = Method(plugin.card.name, plugin.card.hash)
     try:
-        with loaded(plugin, plan.device, logs) as swapper:
-            if isinstance(swapper, ReleasedSwapper):
-                return replace(row, reason=RELEASED)
-            return _loaded(swapper, row, plan, jobs, detector, clock, ceilings)
+        return _row(plugin, row, plan, jobs, detector, clock, ceilings, logs)
     except MethodError as error:
         return replace(row, reason=str(error))
     finally:
-        _forget(plan.device)
+        _forget(plan.device)  # here, where nothing holds the method's networks any more
+
+
+def _row(
+    plugin: SwapperPlugin,
+    row: Method,
+    plan: Plan,
+    jobs: Sequence[Job],
+    detector: Detector,
+    clock: Ticks,
+    ceilings: Ceilings,
+    logs: Path,
+) -> Method:
+    with loaded(plugin, plan.device, logs) as swapper:
+        if isinstance(swapper, ReleasedSwapper):
+            return replace(row, reason=RELEASED)
+        return _loaded(swapper, row, plan, jobs, detector, clock, ceilings)
 
 
 def _loaded(
@@ -125,7 +137,7 @@ def _loaded(
         crops = inputs.crops(kept, swapper.card)
         if "frame" in (swapper.card.source.template, swapper.card.target.template):
             plan = replace(plan, batches=(1,))  # whole frames differ in size, so the harness hands them on one by one
-        with ThreadPoolExecutor(usable_cores()) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             whole = partial(work.whole_call, jobs=kept, detector=detector, pool=pool)
             if isinstance(swapper, NetworkSwapper):
                 return _networks(swapper, row, plan, crops, whole, clock, ceilings)

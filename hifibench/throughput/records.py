@@ -204,7 +204,7 @@ class Machine:
         clock_mhz: mean of the cores, before the first measurement.
         governor: of the cores' clock.
         load_1m: mean number of busy processes in the minute before.
-        gpu: name, driver, clocks, power limit.
+        gpu: name, driver; clocks, power limit and temperature after the last measurement.
         versions: of what computes; ``platform``: operating system.
     """
 

@@ -16,11 +16,12 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, InitProcessGroupKwargs
 from torch import Tensor, nn
 
 from hifibench.errors import UsageError
@@ -35,6 +36,10 @@ from hifibench.training.settings import Settings, readers
 
 if TYPE_CHECKING:
     from hifibench.data.prepared import PreparedFaces
+
+
+_PATIENCE = timedelta(hours=6)
+"""How long processes wait for one another: for the one that makes the images, and while it saves."""
 
 
 class Progress:
@@ -272,7 +277,11 @@ def accelerator(plan: Plan, device: str) -> Accelerator:
     chosen = precision.choose(plan.precision, device)
     if device.startswith("cuda:"):
         torch.cuda.set_device(device)  # the device that Accelerator takes, unless a launcher gave each process its own
-    return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if chosen == "bf16" else "no")
+    return Accelerator(
+        cpu=device == "cpu",
+        mixed_precision="bf16" if chosen == "bf16" else "no",
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
+    )
 
 
 def _decisive(settings: Mapping[str, Any], plan: Mapping[str, Any], data: str, seed: int) -> dict[str, Any]:

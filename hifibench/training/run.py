@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,7 +86,7 @@ def train(
     name: str,
     plugin: TrainerPlugin,
     plan: Plan,
-    data: Path,
+    data: Callable[[], Path],
     out: Path,
     *,
     seed: int,
@@ -100,7 +100,8 @@ def train(
         name: of the method.
         plugin: how it is trained.
         plan: the preset, with the user's changes.
-        data: a prepared set.
+        data: gives a prepared set, made here if need be, once networks are there; the first process of each machine is
+            asked before the others.
         out: folder for checkpoints, logs, grids and weights.
         seed: of weights, order and randomness.
         device: ``cpu`` or ``cuda``.
@@ -125,8 +126,9 @@ def train(
     from hifibench.training.show import Recorder, shown
     from hifibench.version import commit
 
-    code, faces = commit(), PreparedFaces(data)
-    machine = accelerator(plan, device)
+    code, machine = commit(), accelerator(plan, device)
+    with machine.local_main_process_first():
+        faces = PreparedFaces(data())
     torch.manual_seed(seed)
     method = plugin.make(plan, str(machine.device))
     # The loop makes the averaged weights and reads a checkpoint's moments, which are part of the need.

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from devices import on
 
 from hifibench import registry
 from hifibench.contracts import Expert
@@ -95,8 +96,7 @@ def test_experts_on_a_gpu_look_at_1500_crops_a_second(benchmark: Any) -> None:
         for network, side in made.values():  # tries whether rows are independent, too
             run_rows(network.eval().to("cuda"), np.zeros((1, 3, side, side), np.float32), "cuda")
         benchmark.pedantic(all_of_them, rounds=5)
-    properties = torch.cuda.get_device_properties(0)
-    print(f"\n{properties.name}, CUDA {torch.version.cuda}, float32 without TF32, from and to memory, crops/s:")
+    print(f"\n{on('cuda')}; float32 without TF32, from and to memory, crops/s:")
     for name, measured in rates.items():
         print(f"{name}: {np.median(measured):.0f} [{min(measured):.0f}, {max(measured):.0f}]")
     assert np.median(rates["blend-cnn"]) >= 1500

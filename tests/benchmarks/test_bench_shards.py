@@ -44,10 +44,10 @@ def test_eight_shares_lose_little_to_coordination(
     def once() -> None:
         here = tmp_path / str(len(losses))
         alone = _start(pairs, here / "alone", ["1/1"])
-        alone_start = _start(pairs, here / "alone", ["1/1"], load=True)
+        alone_start = _start(pairs, here / "alone", ["1/1"], looks=SHARES)  # as many as all shares together
         shares = [f"{index + 1}/{SHARES}" for index in range(SHARES)]
         shared = _start(pairs, here / "shared", shares)
-        shared_start = _start(pairs, here / "shared", shares, load=True)
+        shared_start = _start(pairs, here / "shared", shares, looks=1)
         assert _observed(here / "alone") == _observed(here / "shared")
         one.append(Took(*(whole - start for whole, start in zip(alone, alone_start, strict=True))))
         rest = [whole - start for whole, start in zip(shared, shared_start, strict=True)]
@@ -82,7 +82,7 @@ def _photographs(folder: Path, faces: Sequence[Frame]) -> Path:
     return path
 
 
-def _start(pairs: Path, out: Path, shares: Sequence[str], load: bool = False) -> Took:
+def _start(pairs: Path, out: Path, shares: Sequence[str], looks: int = 0) -> Took:
     """Start the shares side by side, with a cache of their own."""
     from hifibench import assets
 
@@ -94,7 +94,7 @@ def _start(pairs: Path, out: Path, shares: Sequence[str], load: bool = False) ->
     env = {**os.environ, "HIFIBENCH_CACHE": str(cache), "PYTHONPATH": str(root)}
     begin = time.perf_counter()
     children = [
-        subprocess.Popen([sys.executable, __file__, str(pairs), str(out), share, "load" if load else ""], env=env)
+        subprocess.Popen([sys.executable, __file__, str(pairs), str(out), share, str(looks)], env=env)
         for share in shares
     ]
     cpu = 0.0
@@ -110,8 +110,8 @@ def _observed(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in (out / "observations").rglob("*.npz")}
 
 
-def _child(pairs: Path, out: Path, share: str, load: bool) -> None:
-    """A share without scoring; to ``load`` is to look at an empty picture by every network besides."""
+def _child(pairs: Path, out: Path, share: str, looks: int) -> None:
+    """A share without scoring; besides, ``looks`` at an empty picture by every network."""
     from hifibench import registry
     from hifibench.contracts import Expert
     from hifibench.faces.detect import Detector
@@ -123,14 +123,16 @@ def _child(pairs: Path, out: Path, share: str, load: bool) -> None:
     suite = Suite(name="shares", title="Shares", data=source, methods=METHODS, metrics=METRICS)
     running.score = lambda *words: {}
     running.run(suite, out, shard=Shard.parse(share))
-    if load:
-        Detector().detect(np.zeros((512, 512, 3), np.uint8))
-        for name in suite.experts():
-            expert = registry.experts.get(name).load("cpu")
-            assert isinstance(expert, Expert)
-            size = expert.card.crop.size
-            expert.observe(np.zeros((1, 3, size, size), np.float32))
+    if looks:
+        detector = Detector()
+        experts = [registry.experts.get(name).load("cpu") for name in suite.experts()]
+        for _ in range(looks):
+            detector.detect(np.zeros((512, 512, 3), np.uint8))
+            for expert in experts:
+                assert isinstance(expert, Expert)
+                size = expert.card.crop.size
+                expert.observe(np.zeros((1, 3, size, size), np.float32))
 
 
 if __name__ == "__main__":
-    _child(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], bool(sys.argv[4]))
+    _child(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from devices import on
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
 
@@ -25,11 +26,9 @@ from hifibench.records import Cost, Precision, Status, Swap
 from hifibench.throughput import engine, inputs, work
 from hifibench.throughput.ceiling import ceiling, share
 from hifibench.throughput.clock import Clock, undisturbed
-from hifibench.throughput.machine import machine
 from hifibench.throughput.measure import Limits, offline, single_stream
 from hifibench.throughput.method import macs
 from hifibench.throughput.records import SingleStream
-from hifibench.throughput.show import facts
 
 SHARE, MS = 0.40, 4.0
 GPU, SIZE = "cuda", 256
@@ -85,14 +84,10 @@ def told(capsys: pytest.CaptureFixture[str], *lines: str) -> None:
         print("", *lines, sep="\n  ")
 
 
-def on(device: str) -> str:
-    return ", ".join(f"{key} {value}" for key, value in facts(machine(device)).items())
-
-
 def test_the_generator_reaches_its_share_of_the_ceiling(
     benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Offline, bfloat16; the ceiling is measured before and after each round."""
+    """Offline, bfloat16; the ceiling is measured anew before each round."""
     if not torch.cuda.is_available():
         told(capsys, f"HifiFace-256 generator, offline, share of the matrix-product ceiling: {NO_GPU}")
         pytest.skip(NO_GPU)

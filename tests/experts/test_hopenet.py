@@ -98,7 +98,7 @@ def test_angles_are_the_expectations_over_the_bins_of_torchvisions_features(form
     found = plugin.load("cpu").observe(crops)
     assert found.keys() == HOPENET.outputs.keys()
     expected = by_hand(state, crops)
-    np.testing.assert_allclose(found["pose_deg"], expected * (-1, 1, 1), atol=1e-4)
+    np.testing.assert_allclose(found["pose_deg"], expected * (-1, 1, 1), atol=1e-3)
     assert np.ptp(expected, axis=0).min() > 0.01  # the image matters, on every axis
     assert np.abs(by_hand(state, crops[:, ::-1]) - expected).max() > 0.01
 

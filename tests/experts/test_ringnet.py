@@ -234,7 +234,8 @@ def test_a_converted_file_that_is_none_is_refused(tmp_path: Path) -> None:
         ringnet.load(file)
     save_file(state, str(file), METADATA)
     crops = seen(1, 64)
-    np.testing.assert_array_equal(parameters(ringnet.load(file), crops), parameters(random_network(), crops))
+    # Where weights lie in memory moves the last digits on some processors.
+    np.testing.assert_allclose(parameters(ringnet.load(file), crops), parameters(random_network(), crops), atol=1e-5)
 
 
 def test_without_its_file_the_expert_says_where_it_comes_from(cache: Path) -> None:

@@ -109,6 +109,17 @@ def test_what_is_damaged_is_converted_anew(cache: Path, converted: list[str], da
     assert not list(folder.glob(".hifibench-*"))
 
 
+@native
+def test_where_the_cache_cannot_be_written_to_networks_run_all_the_same(
+    cache: Path, converted: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    first = swap(OpenVino(swapper()), *faces(2))
+    shutil.rmtree(cache)
+    cache.write_text("a file where the folder is to be")
+    assert torch.equal(swap(OpenVino(swapper()), *faces(2)).image, first.image)
+    assert converted == ["small"] and "networks of small are not kept" in caplog.text
+
+
 def test_a_network_that_cannot_be_converted_is_named(cache: Path) -> None:
     class Odd(torch.nn.Module):
         def forward(self, image: torch.Tensor) -> tuple[torch.Tensor]:

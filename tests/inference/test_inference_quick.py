@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from hifibench.errors import MethodError
 from hifibench.inference import choice, engines, precision_of, quick, quicken, vino
 from hifibench.inference.choice import Choice, difference
 from hifibench.inference.engines import Eager
+from hifibench.inference.fitting import Fitting
 from hifibench.inference.quick import Quick
 from hifibench.records import Cost, Status, Swap
 
@@ -183,6 +185,38 @@ def test_what_was_decided_before_is_kept_to(native: Any, monkeypatch: pytest.Mon
         quicken(Small(), "cpu", "auto", decided)
 
 
+def test_what_was_decided_and_fails_at_work_is_no_swap_in_another_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*args: Tensor) -> Any:
+        raise RuntimeError("no kernel")
+
+    monkeypatch.setattr(quick, "OpenVino", lambda swapper: compiled(swapper, lambda network: fails))
+    fast = quicken(Small(), "cpu", "auto", Choice("auto", "bf16", "torch.compile, CUDA graphs"))
+    with pytest.raises(MethodError, match=r"begun by torch.compile.*fell back to eager autocast"):
+        fast.swap(*faces(2))
+
+
+def test_a_batch_that_does_not_fit_leaves_nothing_of_the_other_format_to_be_compared_with(native: Any) -> None:
+    class Wide(Off):
+        """Sees sources wrongly, and runs out of memory over more than two."""
+
+        def sources(self, source: Tensor) -> Any:
+            return [tuple(part + 5 for part in one) for one in super().sources(source)]
+
+        def draw(self, target: Tensor, sources: Any) -> Any:
+            if len(target) > 2:
+                raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+            return super().draw(target, sources)
+
+    native(0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quick, "OpenVino", lambda swapper: Wide(swapper, 0.0))
+        fast = quicken(Small(), "cpu", "auto")
+        made = Fitting(fast).swap(*faces(4))
+    told = precision_of(fast)
+    assert told is not None and told.used == "fp32" and "differs" in told.reason
+    assert torch.equal(made.image, Small().swap(*faces(4)).image)
+
+
 def test_a_choice_comes_back_from_its_file_and_a_damaged_one_is_none() -> None:
     one = Choice("auto", "fp32", "eager", 1.5, 20.0, "it differs")
     assert Choice.from_json(one.to_json()) == one
@@ -207,6 +241,25 @@ def test_batches_of_graphs_are_filled_up_and_their_outputs_kept() -> None:
     assert copies[2].batches == [1] * 8 and swapper.generator.batches == []  # rows of a filled batch, on a processor
     assert image.shape == target.shape and mask.shape == (5, 1, 16, 16)
     assert float((image - Small().swap(source, target).image).abs().max()) < 0.02
+
+
+def test_graphs_of_all_methods_are_made_in_one_thread_however_many_there_are() -> None:
+    threads = set()
+
+    def compiler(network: torch.nn.Module) -> Any:
+        import torch._dynamo
+
+        def call(*args: Tensor) -> Any:
+            threads.add(threading.get_ident())
+            assert torch._dynamo.config.recompile_limit == engines.FORMS
+            return network(*args)
+
+        return call
+
+    for engine in (compiled(Small(), compiler), compiled(Small(), compiler)):
+        engine.draw(faces(2)[1], engine.sources(faces(2)[0]))
+        assert engine.name == "torch.compile, CUDA graphs"
+    assert len(threads) == 1 and threading.get_ident() not in threads
 
 
 def test_a_network_that_does_not_compile_goes_on_under_autocast(caplog: pytest.LogCaptureFixture) -> None:

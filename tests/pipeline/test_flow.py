@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -220,3 +222,26 @@ def test_slow_sources_slow_consumers_and_slow_progress_are_no_standstill() -> No
 def test_no_room_and_no_workers_are_refused_at_once(ahead: int, workers: int) -> None:
     with pytest.raises(ValueError, match="must be at least 1"):
         flow([], [Step("a", same, workers)], ahead=ahead)
+
+
+HANGS = """
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from hifibench import cli
+from hifibench.pipeline.flow import Step, flow
+
+
+def decode(number):
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(time.sleep, 600).result()
+
+
+cli.app = lambda arguments: list(flow([0], [Step("decode", decode)], ahead=1, stall_s=0.5))
+cli.main([])
+"""
+
+
+def test_the_program_ends_although_a_pool_in_a_step_hangs() -> None:
+    done = subprocess.run([sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1 and "Step decode has been at item 1" in done.stderr

@@ -107,6 +107,9 @@ def test_a_device_that_is_not_there(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--run .*: expected the folder of a run"):
         call(run=tmp_path)
+    with pytest.raises(UsageError, match=r"--run .*: expected the folder of a run"):
+        call(None, "plain", run=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
     with pytest.raises(UsageError, match="leave out --out"):
         call(tmp_path, run=tmp_path)
 
@@ -121,8 +124,11 @@ def test_stopped_by_the_user_nothing_is_written(tmp_path: Path, monkeypatch: pyt
     assert not list(tmp_path.iterdir())
 
 
-def test_batches_of_the_devices() -> None:
+def test_batches_of_the_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands_throughput, "cores", lambda: 2)
     assert commands_throughput._batches(None, "cpu") == (1, 2, 4, 8)
+    monkeypatch.setattr(commands_throughput, "cores", lambda: 48)
+    assert commands_throughput._batches(None, "cpu") == (1, 2, 4, 8, 16, 32)
     assert commands_throughput._batches(None, "cuda:1")[-1] == 64
     assert commands_throughput._batches("4,1,4", "cpu") == (1, 4)
 

@@ -223,11 +223,12 @@ def test_channels_last_weights_get_images_like_that() -> None:
     assert not engine.ready(TinyNetworks(), "cpu", "fp32", inputs.crops(jobs(), CARD)).format.channels_last
 
 
-@pytest.mark.parametrize("batch", [1, 2, 3, 8])
+@pytest.mark.parametrize("batch", [1, 2, 3, 5, 8, 10])
 def test_every_pair_goes_round(batch: int) -> None:
     listed = inputs.rows(5, batch)
     assert {len(one) for one in listed} == {batch}
     assert {index for one in listed for index in one} == set(range(5))
+    assert all(one != other for one, other in zip(listed, [*listed[1:], listed[0]], strict=True))
 
 
 def test_crops_are_those_of_the_card() -> None:

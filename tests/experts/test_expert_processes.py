@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -155,3 +156,19 @@ def test_a_process_that_hangs_ends_when_it_is_told_to_and_nothing_is_tried_again
     waiting.join(timeout=30)
     assert said == ["The processes were ended while the expert 'fragile' was looking at p7: other work had failed."]
     assert no_child_is_left()
+
+
+def test_processes_outlive_a_stage_but_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    observer = Observer([], workers=1, batch=2, processes=1)
+    closed: list[int] = []
+    monkeypatch.setattr(observer._panel, "close", lambda: closed.append(1))
+    with closing(observer.looks(range(4), lambda number: None)) as seen:
+        assert next(seen) == {}
+    assert not closed
+
+    def broken(number: int) -> None:
+        raise ValueError("no such image")
+
+    with pytest.raises(ValueError, match="no such image"):
+        list(observer.looks(range(4), broken))
+    assert closed == [1]
