@@ -39,3 +39,11 @@ def cores() -> int:
 def here() -> int:
     """Processes that ``torchrun`` or ``accelerate launch`` started on this machine, this one among them."""
     return max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory has run out, on a device or in the process: what a smaller batch may mend."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+    )

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from hifibench.contracts import Networks
-from hifibench.device import cores, here
+from hifibench.device import cores, here, out_of_memory
 from hifibench.errors import first_line
 from hifibench.torch_swaps import Features, draw, look, rows
 
@@ -204,15 +204,6 @@ def to_device(images: Tensor, device: torch.device) -> Tensor:
     if device.type != "cuda":
         return images.to(device)
     return images.pin_memory().to(device, non_blocking=True)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether a batch did not fit into the device's memory."""
-    import torch
-
-    if isinstance(error, torch.cuda.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "out of memory" in str(error).lower()
 
 
 @contextmanager

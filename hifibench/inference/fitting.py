@@ -6,8 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from hifibench.contracts import Swapper, SwapperCard
+from hifibench.device import out_of_memory
 from hifibench.errors import MethodError, first_line
-from hifibench.inference.engines import out_of_memory
 from hifibench.records import Cost, Swap
 
 if TYPE_CHECKING:

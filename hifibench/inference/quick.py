@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hifibench.contracts import NetworkSwapper, SwapperCard
+from hifibench.device import out_of_memory
 from hifibench.errors import MethodError, first_line
 from hifibench.inference.choice import LARGEST, MEAN, Choice, difference, without_bf16
-from hifibench.inference.engines import AUTOCAST, Eager, Engine, Graphs, out_of_memory
+from hifibench.inference.engines import AUTOCAST, Eager, Engine, Graphs
 from hifibench.inference.vino import OpenVino, UnusableError
 from hifibench.records import Cost, Precision, Swap
 from hifibench.torch_swaps import Features, as_swap, rows

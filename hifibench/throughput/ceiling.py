@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from statistics import median
 
+from hifibench.device import out_of_memory
 from hifibench.throughput.clock import undisturbed
-from hifibench.throughput.measure import Ticks, too_large, warm_up
+from hifibench.throughput.measure import Ticks, warm_up
 from hifibench.throughput.records import Ceiling
 
 CPU_SIZES, LARGE_CPU_SIZES, CUDA_SIZES = (512, 1024, 2048), (4096, 8192), (2048, 4096, 8192, 16384)
@@ -38,7 +39,7 @@ def ceiling(
         try:
             rates[size] = _rates(size, device, precision, clock, part_s)
         except Exception as error:
-            if not rates or not too_large(error):
+            if not rates or not out_of_memory(error):
                 raise
             break
     best = max(rates, key=lambda size: median(rates[size]))

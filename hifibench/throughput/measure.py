@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hifibench.device import out_of_memory
 from hifibench.throughput.records import Offline, Point, SingleStream
 
 Numbers = NDArray[np.float64]
@@ -128,7 +129,7 @@ def offline(make: Callable[[int], Call], clock: Ticks, limits: Limits, batches: 
         try:
             windows, warmed = _windows(make(batch), clock, short, batch)
         except Exception as error:
-            if not points or not too_large(error):
+            if not points or not out_of_memory(error):
                 raise
             ended = f"a batch of {batch} does not fit into memory"
             break
@@ -149,14 +150,6 @@ def offline(make: Callable[[int], Call], clock: Ticks, limits: Limits, batches: 
         steady=warmed.steady,
         sweep=tuple(points),
         ended=ended,
-    )
-
-
-def too_large(error: Exception) -> bool:
-    """Whether memory has run out, on a device or in the process."""
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hifibench import torch_swaps
 from hifibench.contracts import Networks, NetworkSwapper, ReleasedSwapper, Swapper, SwapperPlugin
-from hifibench.device import cores
+from hifibench.device import cores, out_of_memory
 from hifibench.errors import MethodError
 from hifibench.pipeline.swap import Job, loaded
 from hifibench.records import Precision
@@ -20,7 +20,7 @@ from hifibench.throughput import inputs, work
 from hifibench.throughput.ceiling import ceiling, share
 from hifibench.throughput.clock import Peak, undisturbed
 from hifibench.throughput.engine import Torch, ready
-from hifibench.throughput.measure import SHORT, Call, Limits, Ticks, offline, single_stream, too_large
+from hifibench.throughput.measure import SHORT, Call, Limits, Ticks, offline, single_stream
 from hifibench.throughput.records import Ceiling, Method, Scope
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def _scope(
             single = single_stream(make(1), clock, plan.limits)
             many = offline(make, clock, plan.limits, plan.batches)
     except Exception as error:
-        reason = "a single batch does not fit into memory" if too_large(error) else str(MethodError.of(error))
+        reason = "a single batch does not fit into memory" if out_of_memory(error) else str(MethodError.of(error))
         return Scope(name, macs=counted, reason=reason)
     rate = None if counted is None else 2 * counted * many.images_per_s
     return Scope(name, single, many, counted, rate, share(rate, limit), peak.taken())

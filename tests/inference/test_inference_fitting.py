@@ -7,9 +7,9 @@ import torch
 from small_networks import Small, faces
 from torch import Tensor
 
+from hifibench.device import out_of_memory
 from hifibench.errors import MethodError
 from hifibench.inference import quicken
-from hifibench.inference.engines import out_of_memory
 from hifibench.inference.fitting import Fitting
 from hifibench.records import Cost, Status, Swap
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from timed_networks import FakeClock
 
-from hifibench.throughput import measure
+from hifibench.device import out_of_memory
 from hifibench.throughput.measure import Limits, offline, settled, single_stream, warm_up
 
 LIMITS = Limits(10.0, 200)
@@ -163,5 +163,5 @@ def test_quick_calls_share_a_window_so_that_the_clock_is_rarely_asked() -> None:
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
 def test_memory_may_run_out_on_a_processor_too(error: Exception) -> None:
-    assert measure.too_large(error)
-    assert not measure.too_large(ValueError("out of memory"))
+    assert out_of_memory(error)
+    assert not out_of_memory(ValueError("out of memory"))
