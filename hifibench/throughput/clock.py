@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 
@@ -33,17 +33,15 @@ def undisturbed(device: str, used: str = "fp32") -> Iterator[None]:
     """No garbage collection and no gradients within the block; fp32 is fp32 on CUDA too, without TF32."""
     import torch
 
+    from hifibench.inference.engines import exact_products
+
     gc.collect()
-    there, matrices = gc.isenabled(), torch.backends.cuda.matmul.allow_tf32
-    convolutions = torch.backends.cudnn.allow_tf32
+    there = gc.isenabled()
     gc.disable()
-    if device.startswith("cuda") and used == "fp32":
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     try:
-        with torch.no_grad():
+        with torch.no_grad(), exact_products(torch.device(device)) if used == "fp32" else nullcontext():
             yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = matrices, convolutions
         if there:
             gc.enable()
 
