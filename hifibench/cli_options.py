@@ -46,7 +46,7 @@ class PrecisionWord(StrEnum):
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 PrecisionOption = Annotated[
     PrecisionWord,
-    typer.Option("--precision", help="Number format of swappers; auto: bf16 where it agrees with fp32 and is quicker."),
+    typer.Option("--precision", help="Number format of swappers; auto: what is quickest and agrees with fp32."),
 ]
 Weights = Annotated[
     list[str] | None,

@@ -72,10 +72,10 @@ def throughput(
     from hifibench.throughput import records, show
     from hifibench.throughput.method import RELEASED
 
+    console = Console()
+    show.show(measured, console)  # first, so that a full disk takes no numbers away
     records.write(folder / FILE, measured)
     atomic_write(folder / "throughput.md", show.markdown(measured))
-    console = Console()
-    show.show(measured, console)
     console.print(f"Written: {folder / FILE}", highlight=False, soft_wrap=True, markup=False)
     if run is not None and (run / "results.json").is_file():
         console.print(

@@ -17,8 +17,8 @@ def quicken(swapper: Swapper, device: str, precision: Precision, decided: Choice
     Args:
         swapper: loaded; one that shows no networks (`hifibench.contracts.NetworkSwapper`) comes back as it is.
         device: where its networks are.
-        precision: ``fp32``: as the swapper itself, on a processor to the bit as on one thread; ``bf16``; ``auto``: bf16
-            where this machine computes in it and the first batch that is swapped agrees with fp32.
+        precision: ``fp32``: as the swapper itself, on a processor to the bit as on one thread; ``bf16``; ``auto``: the
+            quickest engine whose first batch agrees with fp32, in bf16 where this machine computes in it.
         decided: what an earlier process of the same run decided.
 
     Returns:

@@ -10,10 +10,14 @@ from hifibench.records import Precision, Swap
 
 Used = Literal["fp32", "bf16"]
 
-MEAN, LARGEST = 1.0, 16.0
-"""What an image or a mask in bfloat16 may differ from fp32, in 1/255: on average over a picture, and in any one value.
+PLAIN = ("eager", "own")
+"""Engines that give the bits of the swapper itself in fp32: the networks as they are, and a method that shows none."""
 
-Chosen by looking at the shipped methods on portraits (docs/inference.md): there they differ by less than half of that.
+MEAN, LARGEST = 1.0, 16.0
+"""What an image or a mask by a quicker engine may differ from PyTorch's in fp32, in 1/255: on average over a picture,
+and in any one value.
+
+Chosen by looking at the shipped methods on portraits (docs/inference.md): there bfloat16 differs by less than half.
 """
 
 
@@ -25,8 +29,8 @@ class Choice:
         asked: what the user asked for.
         used: what the networks run in.
         engine: what runs them, with its version; ``own`` for a method that shows no networks.
-        mean_difference: from fp32 on the first batch, images and masks, in 1/255: the mean over the pair that differs
-            most; ``None`` where nothing was compared.
+        mean_difference: from PyTorch's fp32 on the first batch, images and masks, in 1/255: the mean over the pair that
+            differs most; ``None`` where nothing was compared.
         largest_difference: the largest of any value.
         reason: why it is not bf16, where ``auto`` was asked for; empty otherwise.
     """
@@ -37,6 +41,16 @@ class Choice:
     mean_difference: float | None = None
     largest_difference: float | None = None
     reason: str = ""
+
+    @property
+    def form(self) -> str:
+        """What the marks of chunks call it, so that swaps of one format are never taken for those of another.
+
+        ``fp32``: by PyTorch, as where nothing is asked for; ``fp32, openvino``: by another engine; ``bf16``.
+        """
+        if self.used == "fp32" and self.engine not in PLAIN:
+            return f"fp32, {self.engine.split()[0]}"
+        return self.used
 
     def to_json(self) -> dict[str, Any]:
         """Its fields."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hifibench.contracts import NetworkSwapper, SwapperCard
 from hifibench.device import out_of_memory
 from hifibench.errors import MethodError, first_line
-from hifibench.inference.choice import LARGEST, MEAN, Choice, difference, without_bf16
+from hifibench.inference.choice import LARGEST, MEAN, Choice, Difference, Used, difference, without_bf16
 from hifibench.inference.engines import AUTOCAST, Eager, Engine, Graphs
 from hifibench.inference.vino import OpenVino, UnusableError
 from hifibench.records import Cost, Precision, Swap
@@ -29,9 +30,10 @@ SOURCES = 256
 class Quick:
     """Runs the networks of a swapper in the number format asked for; a source is looked at once.
 
-    Under ``auto`` the first batch that is swapped decides: it is swapped in both formats, and bfloat16 stays only where
-    the two agree (`hifibench.inference.choice`). With fp32 a swap has the bits of the swapper's own, on a processor
-    of its own on one thread.
+    Under ``auto`` the first batch that is swapped decides: it is swapped by the plain networks and by the quickest
+    engine that there is, which stays only where the two agree (`hifibench.inference.choice`): bfloat16 first, then, on
+    a processor, float32 by OpenVINO. With ``fp32`` a swap has the bits of the swapper's own, on a processor of its own
+    on one thread.
 
     Args:
         swapper: whose networks are on the device.
@@ -112,39 +114,46 @@ class Quick:
         return found
 
     def _decide(self, source: Tensor, target: Tensor) -> Swap:
-        """Swap the first batch in both formats, keep to what it shows."""
+        """Swap the first batch by the plain networks and by quicker ones, keep to what that shows."""
         plain = self._plain()
-        self.forget()  # what a batch that did not fit has left here may be of the other format
+        self.forget()  # what a batch that did not fit has left here may be of another engine
         expected = self._run(plain, source, target)
-        self.forget()
-        why = without_bf16(str(self._device))
-        if not why:
+        without = without_bf16(str(self._device))
+        why = [without] if without else []
+        apart: Difference | None = None
+        for used in self._worth_trying(without):
+            self.forget()
             try:
-                engine = self._native()
+                engine = self._native(used)
                 made = self._run(engine, source, target)
             except Exception as error:  # whatever breaks in a compiled network, there is another that works
                 if out_of_memory(error):
                     raise
-                why = f"{self.card.name} cannot be run in bf16: {first_line(error)}"
-            else:
-                apart = difference(made, expected)
-                if apart.agrees:
-                    self._settle(Choice("auto", "bf16", engine.name, *apart), engine)
-                    return made
-                why = (
-                    f"bf16 differs from fp32 on the first batch by {apart.mean:.2f}/255 on average and "
-                    f"{apart.largest:.1f}/255 at most; allowed are {MEAN:g} and {LARGEST:g}"
-                )
-                self.forget()
-                self._fall_back(Choice("auto", "fp32", plain.name, *apart, why), plain)
-                return expected
+                why.append(f"{self.card.name} cannot be run in {used} by another engine: {first_line(error)}")
+                continue
+            apart = difference(made, expected)
+            if apart.agrees:
+                self._settle_auto(used, engine, apart, why)
+                return made
+            why.append(
+                f"{used} by {engine.name} differs from fp32 on the first batch by {apart.mean:.2f}/255 on average and "
+                f"{apart.largest:.1f}/255 at most; allowed are {MEAN:g} and {LARGEST:g}"
+            )
         self.forget()
-        self._fall_back(Choice("auto", "fp32", plain.name, reason=why), plain)
+        self._settle_auto("fp32", plain, apart, why)
         return expected
 
-    def _fall_back(self, choice: Choice, engine: Engine) -> None:
-        _log.warning("%s runs in fp32: %s", self.card.name, choice.reason)
-        self._settle(choice, engine)
+    def _worth_trying(self, without: str) -> list[Used]:
+        """What the quickest engine could compute in, best first."""
+        formats: list[Used] = [] if without else ["bf16"]
+        return [*formats, "fp32"] if self._device.type == "cpu" else formats
+
+    def _settle_auto(self, used: Used, engine: Engine, apart: Difference | None, why: Sequence[str]) -> None:
+        """Keep to an engine; say so where it is not the quickest that there is anywhere."""
+        mean, largest = apart or (None, None)
+        self._settle(Choice("auto", used, engine.name, mean, largest, "; ".join(why)), engine)
+        if used == "fp32":
+            _log.warning("%s runs in fp32, by %s: %s", self.card.name, engine.name, "; ".join(why))
 
     def _settle(self, choice: Choice, engine: Engine) -> None:
         self._choice, self._engine = choice, engine
@@ -152,16 +161,16 @@ class Quick:
     def _plain(self) -> Engine:
         return Eager(self._swapper.networks, self._device)
 
-    def _native(self) -> Engine:
-        """The quickest engine in bfloat16; raises what it raises."""
+    def _native(self, used: Used) -> Engine:
+        """The quickest engine in a format, on a GPU bfloat16; raises what it raises."""
         if self._device.type == "cpu":
-            return OpenVino(self._swapper)
+            return OpenVino(self._swapper, used)
         return Graphs(self._swapper.networks, self._device)
 
     def _quickest(self) -> Engine:
         """The quickest engine in bfloat16 that there is; autocast always is."""
         try:
-            return self._native()
+            return self._native("bf16")
         except UnusableError as error:
             _log.warning("%s runs under autocast to bf16: %s", self.card.name, first_line(error))
             return self._autocast()
@@ -170,12 +179,12 @@ class Quick:
         return Eager(self._swapper.networks, self._device, bf16=True)
 
     def _as_decided(self, decided: Choice) -> Engine:
-        if decided.used == "fp32":
+        if decided.form == "fp32":
             return self._plain()
         if decided.engine == AUTOCAST:
             return self._autocast()
         try:
-            engine = self._native()
+            engine = self._native(decided.used)
         except UnusableError as error:
             raise MethodError(self._elsewhere(decided, first_line(error))) from error
         if not _same(engine, decided):

@@ -1,4 +1,4 @@
-"""On a processor in bfloat16: the networks as OpenVINO runs them, one stream of requests on each core.
+"""On a processor: the networks as OpenVINO runs them, in bfloat16 or float32, one stream of requests on each core.
 
 Every request is of one row and every stream of one thread, so the bits of a row depend neither on its company nor on
 how many cores there are. Converted networks are kept in the cache, since converting takes seconds.
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from hifibench.contracts import Networks, NetworkSwapper
 from hifibench.device import cores, here
 from hifibench.errors import HifibenchError, MissingError, first_line
 from hifibench.files import TEMPORARY, atomic_write
+from hifibench.inference.choice import Used
 from hifibench.records import Floats
 from hifibench.torch_swaps import Features, rows
 
@@ -35,9 +36,12 @@ FORM = 1
 
 _SUMS = "sums.json"
 
+_HINTS: Final[dict[Used, str]] = {"bf16": "bf16", "fp32": "f32"}
+"""Number format -> what OpenVINO calls it."""
+
 
 class UnusableError(HifibenchError):
-    """OpenVINO cannot run these networks here, or not in bfloat16."""
+    """OpenVINO cannot run these networks here, or not in that number format."""
 
 
 class OpenVino:
@@ -45,18 +49,19 @@ class OpenVino:
 
     Args:
         swapper: whose networks are on the processor.
+        used: what they compute in.
         streams: requests that are worked on at the same time; default one a core of this process's share.
 
     Raises:
         UnusableError: a network cannot be converted, or this processor does not compute in bfloat16.
     """
 
-    def __init__(self, swapper: NetworkSwapper, streams: int | None = None) -> None:
+    def __init__(self, swapper: NetworkSwapper, used: Used, streams: int | None = None) -> None:
         openvino = _openvino()
         self.name = f"openvino {openvino.__version__.split('-')[0]}"
         streams = streams or max(1, cores() // here())
         models = _kept(swapper, openvino)
-        self._queues = {name: _Queue(openvino, model, streams) for name, model in models.items()}
+        self._queues = {name: _Queue(openvino, model, used, streams) for name, model in models.items()}
         self._target = swapper.networks.target is not None
 
     def sources(self, source: Tensor) -> list[Features]:
@@ -90,17 +95,17 @@ def _openvino() -> Any:
 class _Queue:
     """One compiled network and its requests under way."""
 
-    def __init__(self, openvino: Any, model: Any, streams: int) -> None:
+    def __init__(self, openvino: Any, model: Any, used: Used, streams: int) -> None:
         settings = {
-            "INFERENCE_PRECISION_HINT": "bf16",
+            "INFERENCE_PRECISION_HINT": _HINTS[used],
             "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": streams,
             "ENABLE_CPU_PINNING": False,  # others decode and write beside it
         }
         compiled = openvino.Core().compile_model(model, "CPU", settings)
-        used = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-        if used != "bf16":
-            raise UnusableError(f"OpenVINO computes in {used} on this processor, not in bf16.")
+        found = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+        if found != _HINTS[used]:
+            raise UnusableError(f"OpenVINO computes in {found} on this processor, not in {used}.")
         self._queue = openvino.AsyncInferQueue(compiled, streams)
         self._outputs = len(compiled.outputs)
         self._queue.set_callback(self._take)

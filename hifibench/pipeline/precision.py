@@ -68,13 +68,13 @@ def chosen(swapper: Swapper, device: str, asked: Precision, aligned: Iterable[Se
 
 
 def used(folder: RunFolder, method: str) -> str:
-    """The number format that a method's swaps are in."""
+    """What a method's swaps are in: see `hifibench.inference.choice.Choice.form`."""
     choice = kept(folder, method)
-    return "fp32" if choice is None else choice.used
+    return "fp32" if choice is None else choice.form
 
 
 def protocol(folder: RunFolder, methods: Iterable[str]) -> dict[str, str]:
-    """What ``results.json`` says of it: which methods are not in fp32, and by what; nothing where all are."""
+    """What ``results.json`` says of it: which methods are not in PyTorch's fp32, and by what; nothing where all are."""
     choices = {method: kept(folder, method) for method in methods}
-    told = [f"{name} in {one.used} by {one.engine}" for name, one in choices.items() if one and one.used != "fp32"]
-    return {"precision": "; ".join([*told, "all else in fp32"])} if told else {}
+    told = [f"{name} in {one.used} by {one.engine}" for name, one in choices.items() if one and one.form != "fp32"]
+    return {"precision": "; ".join([*told, "all else in PyTorch's fp32"])} if told else {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from hifibench.contracts import Networks, NetworkSwapper, SwapperCard
 from hifibench.errors import first_line
 from hifibench.inference import precision_of, quicken
+from hifibench.inference.choice import Used
 from hifibench.records import Cost, Precision, Status, Swap
 from hifibench.throughput.inputs import Batch
 from hifibench.throughput.records import Format
@@ -111,20 +112,21 @@ class OpenVino:
     Args:
         swapper: whose networks they are.
         example: one pair of crops.
+        used: what they compute in.
     """
 
-    def __init__(self, swapper: NetworkSwapper, example: Batch) -> None:
+    def __init__(self, swapper: NetworkSwapper, example: Batch, used: Used) -> None:
         import torch
 
         from hifibench.inference import vino
 
         streams = torch.get_num_threads()
         self._plain = Torch(swapper.networks, "cpu")
-        self._all = vino.OpenVino(swapper, streams)
+        self._all = vino.OpenVino(swapper, used, streams)
         with torch.no_grad():
             features = self._plain.given(example)
         alone = _Alone(swapper.card, Networks(_constant(features), None, swapper.networks.generator))
-        self._generator = vino.OpenVino(alone, streams)
+        self._generator = vino.OpenVino(alone, used, streams)
 
     def place(self, image: Tensor) -> Tensor:
         """See `Runner.place`."""
@@ -178,12 +180,13 @@ def ready(swapper: NetworkSwapper, device: str, precision: Precision, example: B
             quick.swap(example.source, example.target)
     choice = precision_of(quick)
     del quick  # and with it whatever was compiled
-    if choice is None or choice.used == "fp32":
+    if choice is None or choice.form == "fp32":
         said = "" if choice is None else choice.reason
         return Ready(plain, Format(precision, "fp32", "torch eager", False, plain.channels_last, said))
     if choice.engine.startswith("openvino"):
         one = Batch(example.source[:1], example.target[:1])
-        return Ready(OpenVino(swapper, one), Format(precision, "bf16", choice.engine, compiled=True))
+        form = Format(precision, choice.used, choice.engine, compiled=True, said=choice.reason)
+        return Ready(OpenVino(swapper, one, choice.used), form)
     said = ""
     if choice.engine.startswith("torch.compile"):
         graphs = Torch(compiled(swapper.networks), device, bf16=True, graphs=True)

@@ -126,7 +126,7 @@ class Format:
         engine: what ran them, such as ``torch eager``.
         compiled: they were compiled or exported beforehand.
         channels_last: weights and images lay channels last.
-        said: why it is not what was asked for.
+        said: why it is not bf16, or not what was asked for.
     """
 
     asked: str

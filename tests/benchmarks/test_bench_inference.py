@@ -122,8 +122,8 @@ def test_lite_swapping_on_a_processor(
             f"differs by {apart.mean:.2f}/255 on average, {apart.largest:.1f}/255 at most"
         )
     assert apart.mean <= MEAN and apart.largest <= LARGEST
-    if choice.used == "fp32":
-        pytest.skip(f"auto keeps to fp32: {choice.reason}")
+    if choice.used == "fp32" and np.median(ratios) < GOAL:
+        pytest.skip(f"{np.median(ratios):.2f} x is short of {GOAL:g} x in fp32: {choice.reason}")
     assert np.median(ratios) >= GOAL
 
 

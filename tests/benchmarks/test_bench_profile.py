@@ -1,4 +1,4 @@
-"""What a span costs: less than 1 µs where nobody asked for a profile, less than 5 µs of the processor where one did."""
+"""What a span costs: less than 1 µs where nobody asked for a profile, less than 10 µs of a core where one did."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def microseconds(function):
     return (time.thread_time() - begin) / SPANS * 1e6
 
 
-@pytest.mark.parametrize(("what", "limit_us"), [("off", 1.0), ("on", 5.0)])
+@pytest.mark.parametrize(("what", "limit_us"), [("off", 1.0), ("on", 10.0)])
 def test_a_span(benchmark, what, limit_us):
     profile = NOTHING if what == "off" else Profile(keep=10_000)
     benchmark.pedantic(spans_of(profile), rounds=1, warmup_rounds=1)

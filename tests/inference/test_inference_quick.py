@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hifibench.errors import MethodError
 from hifibench.inference import choice, engines, precision_of, quick, quicken, vino
-from hifibench.inference.choice import Choice, difference
+from hifibench.inference.choice import Choice, Used, difference
 from hifibench.inference.engines import Eager
 from hifibench.inference.fitting import Fitting
 from hifibench.inference.quick import Quick
@@ -19,11 +19,11 @@ from hifibench.records import Cost, Status, Swap
 
 
 class Off(Eager):
-    """bfloat16 that is off by so much; counts the batches it is given."""
+    """An engine that is off by so much; counts the batches it is given."""
 
-    def __init__(self, swapper: Small, by: float) -> None:
+    def __init__(self, swapper: Small, by: float, used: Used = "bf16") -> None:
         super().__init__(swapper.networks, torch.device("cpu"))
-        self.name, self._by, self.calls = "stand-in 1.0", by, 0
+        self.name, self._by, self.used, self.calls = "stand-in 1.0", by, used, 0
 
     def draw(self, target: Tensor, sources: Any) -> tuple[Tensor, ...]:
         self.calls += 1
@@ -33,13 +33,13 @@ class Off(Eager):
 
 @pytest.fixture
 def native(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """``native(by=1.0)``: this machine computes in bfloat16, off by so many of 255."""
+    """``native(by=1.0)``: this machine computes in bfloat16, off by so many of 255, in float32 by ``fp32``."""
     monkeypatch.setattr(quick, "without_bf16", lambda device: "")
     made: list[Off] = []
 
-    def give(by: float) -> list[Off]:
-        def load(swapper: Small) -> Off:
-            made.append(Off(swapper, by))
+    def give(by: float, fp32: float = 99.0) -> list[Off]:
+        def load(swapper: Small, used: Used) -> Off:
+            made.append(Off(swapper, by if used == "bf16" else fp32, used))
             return made[-1]
 
         monkeypatch.setattr(quick, "OpenVino", load)
@@ -110,7 +110,7 @@ def test_auto_takes_bf16_only_where_the_first_batch_agrees(
     assert torch.equal(got, off.image if used == "bf16" else expected)
     told = precision_of(fast)
     assert told is not None and (told.asked, told.used) == ("auto", used)
-    if by == by:
+    if used == "bf16":
         assert told.mean_difference == told.largest_difference == pytest.approx(by, abs=1e-3)
     assert ("differs from fp32" in told.reason) == (used == "fp32") == ("runs in fp32" in caplog.text)
     fast.swap(*second)
@@ -130,23 +130,40 @@ def test_one_wild_value_is_enough_to_disagree() -> None:
 
 
 def test_auto_keeps_to_fp32_on_hardware_without_bf16(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    native: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    made = native(0.0, fp32=0.1)
+    monkeypatch.setattr(quick, "without_bf16", choice.without_bf16)
     monkeypatch.setattr(choice, "_flags", lambda: {"avx2", "avx512f"})
-    monkeypatch.setattr(quick, "OpenVino", lambda swapper: pytest.fail("was asked for"))
     fast, expected = quicken(Small(), "cpu", "auto"), Small().swap(*faces(2))
-    assert torch.equal(fast.swap(*faces(2)).image, expected.image)
-    assert precision_of(fast) == Choice("auto", "fp32", "eager", reason="the processor has no bf16 instructions")
-    assert "small runs in fp32: the processor has no bf16 instructions" in caplog.text
+    assert torch.equal(fast.swap(*faces(2)).image, expected.image + 0.1 / 255)
+    assert [one.used for one in made] == ["fp32"]
+    told = precision_of(fast)
+    assert told is not None and (told.used, told.engine, told.form) == ("fp32", "stand-in 1.0", "fp32, stand-in")
+    assert told.reason == "the processor has no bf16 instructions"
+    assert told.largest_difference == pytest.approx(0.1, abs=1e-2)
+    assert "small runs in fp32, by stand-in 1.0: the processor has no bf16 instructions" in caplog.text
     for flag in ("avx512_bf16", "amx_bf16"):
         monkeypatch.setattr(choice, "_flags", lambda flag=flag: {flag})
         assert choice.without_bf16("cpu") == ""
 
 
+def test_float32_by_another_engine_is_next_where_bfloat16_disagrees(native: Any) -> None:
+    made = native(3.0, fp32=0.2)
+    fast = quicken(Small(), "cpu", "auto")
+    expected = Small().swap(*faces(3)).image
+    assert torch.equal(fast.swap(*faces(3)).image, expected + 0.2 / 255)
+    assert [(one.used, one.calls) for one in made] == [("bf16", 1), ("fp32", 1)]
+    told = precision_of(fast)
+    assert told is not None and told.form == "fp32, stand-in" and "bf16 by stand-in 1.0 differs" in told.reason
+    again = quicken(Small(), "cpu", "auto", told)
+    assert precision_of(again) == told and made[-1].used == "fp32" and len(made) == 3
+
+
 def test_auto_keeps_to_fp32_where_a_network_cannot_be_converted(
     native: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(swapper: Small) -> None:
+    def broken(swapper: Small, used: Used) -> None:
         raise vino.UnusableError("small's source network cannot be converted: no such operation")
 
     monkeypatch.setattr(quick, "OpenVino", broken)
@@ -177,7 +194,7 @@ def test_what_was_decided_before_is_kept_to(native: Any, monkeypatch: pytest.Mon
     with pytest.raises(MethodError, match=r"begun by torch.compile.*in bf16.*here it would be stand-in 1.0"):
         quicken(Small(), "cpu", "auto", replace(decided, engine="torch.compile, CUDA graphs"))
 
-    def broken(swapper: Small) -> None:
+    def broken(swapper: Small, used: Used) -> None:
         raise vino.UnusableError("not here")
 
     monkeypatch.setattr(quick, "OpenVino", broken)
@@ -189,7 +206,7 @@ def test_what_was_decided_and_fails_at_work_is_no_swap_in_another_way(monkeypatc
     def fails(*args: Tensor) -> Any:
         raise RuntimeError("no kernel")
 
-    monkeypatch.setattr(quick, "OpenVino", lambda swapper: compiled(swapper, lambda network: fails))
+    monkeypatch.setattr(quick, "OpenVino", lambda swapper, used: compiled(swapper, lambda network: fails))
     fast = quicken(Small(), "cpu", "auto", Choice("auto", "bf16", "torch.compile, CUDA graphs"))
     with pytest.raises(MethodError, match=r"begun by torch.compile.*fell back to eager autocast"):
         fast.swap(*faces(2))
@@ -209,7 +226,7 @@ def test_a_batch_that_does_not_fit_leaves_nothing_of_the_other_format_to_be_comp
 
     native(0.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quick, "OpenVino", lambda swapper: Wide(swapper, 0.0))
+        patch.setattr(quick, "OpenVino", lambda swapper, used: Wide(swapper, 0.0))
         fast = quicken(Small(), "cpu", "auto")
         made = Fitting(fast).swap(*faces(4))
     told = precision_of(fast)

@@ -19,6 +19,7 @@ from hifibench.contracts import SwapperPlugin
 from hifibench.data.images import load
 from hifibench.faces.detect import Detector
 from hifibench.inference import quick
+from hifibench.inference.choice import Used
 from hifibench.inference.engines import Eager
 from hifibench.inference.vino import UnusableError
 from hifibench.pipeline import precision
@@ -36,12 +37,12 @@ SMALL = Suite(name="small", title="Small", data=DATA, methods=("small",), metric
 
 
 class Off(Eager):
-    """bfloat16 that is off by ``by`` / 255; remembers the first target that it was shown."""
+    """An engine that is off by ``by`` / 255; remembers the first target that it was shown."""
 
     by = 0.5
     made: list[Off] = []  # noqa: RUF012
 
-    def __init__(self, swapper: Small) -> None:
+    def __init__(self, swapper: Small, used: Used) -> None:
         super().__init__(swapper.networks, torch.device("cpu"))
         self.name, self.first = "stand-in 1.0", None
         self.made.append(self)
@@ -141,11 +142,27 @@ def test_another_number_format_makes_the_swaps_anew_and_the_first_one_back_the_s
     assert (told["asked"], told["used"], told["engine"], told["reason"]) == ("auto", "bf16", "stand-in 1.0", "")
     assert told["largest_difference"] == pytest.approx(1.0, abs=1e-3)
     assert precision.protocol(RunFolder(tmp_path), SMALL.methods) == {
-        "precision": "small in bf16 by stand-in 1.0; all else in fp32"
+        "precision": "small in bf16 by stand-in 1.0; all else in PyTorch's fp32"
     }
     other = files(tmp_path)
     image = next(name for name in before if name.endswith(".png") and "swaps" in name)
     assert other[image] != before[image]
+    assert run(SMALL, tmp_path, limit=4).results == first
+    assert files(tmp_path) == before
+
+
+def test_float32_by_another_engine_is_a_format_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run(SMALL, tmp_path, limit=4).results
+    before = files(tmp_path)
+    Off.by = 1.0  # so that it shows in pictures of 8 bits
+    monkeypatch.setattr(quick, "without_bf16", lambda device: "an old machine")
+    assert run(SMALL, tmp_path, limit=4, precision="auto").results is not None
+    assert [mark["precision"] for mark in marks(tmp_path)] == ["fp32, stand-in"]
+    assert precision.protocol(RunFolder(tmp_path), SMALL.methods) == {
+        "precision": "small in fp32 by stand-in 1.0; all else in PyTorch's fp32"
+    }
+    changed = {name for name, data in files(tmp_path).items() if before.get(name) != data}
+    assert any(name.endswith(".png") and "swaps" in name for name in changed)
     assert run(SMALL, tmp_path, limit=4).results == first
     assert files(tmp_path) == before
 
@@ -197,7 +214,7 @@ def test_a_format_that_cannot_be_had_any_more_makes_the_method_unavailable(
     assert results is not None and results["methods"][0]["status"] == {"ok": 20}
 
 
-def broken(swapper: Small) -> Any:
+def broken(swapper: Small, used: Used) -> Any:
     raise UnusableError("no such processor")
 
 
