@@ -160,6 +160,16 @@ def waited(stream: Iterator[object], step: Step, steps: int = 6) -> float:
     return lost / (time.perf_counter() - begin)
 
 
+@pytest.fixture
+def _one_thread() -> Iterator[None]:
+    """torch's threads wait for work by spinning, on the cores of the readers; a device needs no more than one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_one_thread")
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_a_device_waits(benchmark: BenchmarkFixture, data: PreparedFaces, step: Step, workers: int) -> None:
     read, numbers = pairs(data, step), indices(0, 10_000, step.batch, 0, 1)
