@@ -15,6 +15,8 @@ from hifibench.files import held
 from hifibench.training.contract import Plan, TrainerPlugin
 
 if TYPE_CHECKING:
+    import torch
+
     from hifibench.pipeline.progress import Reporter
     from hifibench.training.loop import Loop
     from hifibench.training.settings import Settings
@@ -130,11 +132,12 @@ def train(
     with machine.local_main_process_first():
         faces = PreparedFaces(data())
     torch.manual_seed(seed)
-    method = plugin.make(plan, str(machine.device))
+    own = _name(machine.device)
+    method = plugin.make(plan, own)
     # The loop makes the averaged weights and reads a checkpoint's moments, which are part of the need.
-    free = memory.free_bytes(str(machine.device))
+    free = memory.free_bytes(own)
     loop = Loop(method, plan, faces, out, seed, machine, settings)
-    memory.check(method, plan, str(machine.device), machine.num_processes, free)
+    memory.check(method, plan, own, machine.num_processes, free)
     main = machine.is_main_process
     if loop.step and main:
         reporter.say(f"Going on after step {loop.step:,} of {plan.steps:,}.")
@@ -178,7 +181,7 @@ def card(
         "data": {"source": source, "counts": data["counts"], "licence": data["licence"]},
         "teachers": dict(loop.method.settings.get("teachers", {})),
         "data_fingerprint": loop.data_fingerprint,
-        "hardware": _hardware(str(loop.accelerator.device), processes),
+        "hardware": _hardware(_name(loop.accelerator.device), processes),
         "hours": round(loop.seconds / 3600, 2),
         "losses": {key: float(f"{value:.4g}") for key, value in loop.last_row.items()},
         "version": __version__,
@@ -187,6 +190,11 @@ def card(
         "date": time.strftime("%Y-%m-%d"),
         "licence": "research only: its teachers and its training images are",
     }
+
+
+def _name(device: torch.device) -> str:
+    """As the harness names devices: of several processes on a processor PyTorch numbers each one's (``cpu:0``)."""
+    return "cpu" if device.type == "cpu" else str(device)
 
 
 def _hardware(device: str, processes: int) -> str:

@@ -14,6 +14,7 @@ from devices import on
 from hifibench import registry
 from hifibench.contracts import Expert
 from hifibench.data import images
+from hifibench.device import cores
 from hifibench.faces import templates
 from hifibench.faces.detect import Detector
 from hifibench.pipeline.observe import Look, Observer, Seen
@@ -21,6 +22,7 @@ from hifibench.records import Frame
 
 EXPERTS = ("edgeface", "dlib", "w600k", "mediapipe", "3ddfa")
 IMAGES, PEOPLE, LOOPED = 1000, 50, 40
+ROUNDS, BOTH = 5, 40
 CROPS = 2048
 
 
@@ -64,6 +66,37 @@ def test_observing_all_embedded_experts_is_four_times_as_fast_as_a_loop_over_ima
     assert loop / shared >= 4
 
 
+def test_experts_of_the_processor_in_threads_and_in_processes(
+    benchmark: Any, portrait: Callable[..., Frame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of both is quicker where there is no GPU to be kept busy; a run without one looks in threads."""
+    files = _files([portrait(seed) for seed in range(PEOPLE)], tmp_path, 4 + ROUNDS * BOTH)
+    counts = {"threads": 0, "processes": cores()}
+    observers = {name: _observer(monkeypatch, tmp_path / name, count) for name, count in counts.items()}
+    rates: dict[str, list[float]] = {name: [] for name in observers}
+
+    def look(name: str, some: list[Path]) -> float:
+        begin = time.perf_counter()
+        assert len(list(observers[name].looks(some, lambda file: Look(images.load(file))))) == len(some)
+        return len(some) / (time.perf_counter() - begin)
+
+    def in_turns() -> None:
+        for number in range(ROUNDS):
+            some = files[4 + number * BOTH : 4 + (number + 1) * BOTH]
+            for name in observers:
+                rates[name].append(look(name, some))
+
+    for name in observers:
+        look(name, files[:4])  # loads the networks
+    benchmark.pedantic(in_turns, rounds=1)
+    ratio = np.array(rates["processes"]) / np.array(rates["threads"])
+    for name, measured in rates.items():
+        print(f"\n{name}: {np.median(measured):.1f} images/s [{min(measured):.1f}, {max(measured):.1f}]", end="")
+    print(f"; processes {np.median(ratio):.2f} times ({ratio.min():.2f} to {ratio.max():.2f}), {ROUNDS} rounds in turn")
+    for observer in observers.values():
+        observer.close()
+
+
 def test_experts_on_a_gpu_look_at_1500_crops_a_second(benchmark: Any) -> None:
     """The shipped detector's number is held to that; those of published networks, with fresh weights, are printed."""
     import torch
@@ -102,22 +135,22 @@ def test_experts_on_a_gpu_look_at_1500_crops_a_second(benchmark: Any) -> None:
     assert np.median(rates["blend-cnn"]) >= 1500
 
 
-def _files(faces: list[Frame], folder: Path) -> list[Path]:
+def _files(faces: list[Frame], folder: Path, count: int = IMAGES) -> list[Path]:
     """Distinct pictures of the faces, moved by a few pixels each, as a run keeps its swaps."""
     rng = np.random.default_rng(0)
     files = []
-    for number in range(IMAGES):
+    for number in range(count):
         moved = np.roll(faces[number % len(faces)], rng.integers(-20, 21, 2), (0, 1))
         files.append(folder / f"{number:04d}.png")
         images.save_png(files[-1], moved)
     return files
 
 
-def _observer(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Observer:
+def _observer(monkeypatch: pytest.MonkeyPatch, folder: Path, processes: int | None = None) -> Observer:
     """All experts and an empty store of observations; the asset files stay where they are."""
     from hifibench import assets
 
-    observer = Observer(EXPERTS)
+    observer = Observer(EXPERTS, processes=processes)
     for name in EXPERTS:
         for asset in registry.experts.get(name).card.assets:
             assets.path(asset)

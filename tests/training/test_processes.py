@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import launched_training
 import pytest
 import tiny_training
 import torch
@@ -40,3 +42,14 @@ def test_two_processes_agree_with_one_on_the_same_global_batch(faces: Path, tmp_
     # One process goes on with what two began.
     longer = replace(QUIET, steps=PLAN.steps + 2)
     assert make_loop(faces, tmp_path / "two", longer, method=Tiny(longer, norm=False)).step == PLAN.steps
+
+
+@pytest.mark.slow
+def test_the_first_process_makes_the_images_and_the_others_wait_for_them(tmp_path: Path) -> None:
+    launch(launched_training.__file__, [str(tmp_path)])
+    ends = [json.loads((tmp_path / f"rank-{rank}.json").read_text()) for rank in range(2)]
+    assert [end["made"] for end in ends] == [["made"], []]
+    assert all(end["there"] for end in ends), "nobody ends before the weights are written"
+    card = json.loads((tmp_path / "run" / "tiny.safetensors").read_text())["card"]
+    assert card["steps"] == PLAN.steps and card["images_seen"] == PLAN.steps * PLAN.batch
+    assert checkpoints.steps(tmp_path / "run")[-1] == PLAN.steps
