@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,8 @@ def train_method(
         )
     except KeyboardInterrupt as stop:
         raise InterruptedRunError(f"Stopped. The same command goes on from here; what is done is in {out}.") from stop
-    Console().print(f"Weights: {weights}", highlight=False, soft_wrap=True, markup=False)
+    if os.environ.get("RANK", "0") == "0":  # of several processes, one says it
+        Console().print(f"Weights: {weights}", highlight=False, soft_wrap=True, markup=False)
 
 
 def trainable() -> list[str]:
