@@ -62,7 +62,9 @@ class GateError(HifibenchError):
 
 
 class StalledError(HifibenchError):
-    """Work stands still: nothing of it has ended for far longer than any of it takes (exit code 1)."""
+    """Work stands still: nothing of it has ended for far longer than any of it takes; what it waits for is missing."""
+
+    exit_code = 3
 
 
 def disk_full(error: Exception) -> bool:

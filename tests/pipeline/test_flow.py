@@ -249,4 +249,4 @@ cli.main([])
 
 def test_the_program_ends_although_a_pool_in_a_step_hangs() -> None:
     done = subprocess.run([sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 1 and "Step decode has been at item 1" in done.stderr
+    assert done.returncode == 3 and "Step decode has been at item 1" in done.stderr
