@@ -74,14 +74,18 @@ def test_eight_shares_lose_little_to_coordination(
 
     def once() -> None:
         here = tmp_path / f"round-{len(lost) + 1}"
-        one = [Start(plan, here / "one", "1/1")]
-        shares = [Start(plan, here / "shares", name) for name in names]
-        apart = [Start(part, here / "apart" / str(number), "1/1") for number, part in enumerate(plans)]
-        took = {name: _run(starts, here / f"{name}-cache") for name, starts in _named(one, shares, apart)}
+        starts = {
+            "one": [Start(plan, here / "one", "1/1")],
+            "shares": [Start(plan, here / "shares", name) for name in names],
+            "apart": [Start(part, here / "apart" / str(number), "1/1") for number, part in enumerate(plans)],
+        }
+        took = {name: _run(some, here / f"{name}-cache") for name, some in starts.items()}
         assert _observed(here / "one") == _observed(here / "shares") != {}
         assert _looks(here / "apart") == _looks(here / "one")
-        one_start = _run([one[0]._replace(then=range(SHARES))], here / "one-cache")  # as many as all shares together
-        start = _run([share._replace(then=[n]) for n, share in enumerate(shares)], here / "shares-cache")
+        one_start = _run(
+            [starts["one"][0]._replace(then=range(SHARES))], here / "one-cache"
+        )  # as many as all shares together
+        start = _run([share._replace(then=[n]) for n, share in enumerate(starts["shares"])], here / "shares-cache")
         work = {name: took[name] - (one_start if name == "one" else start) for name in took}
         lost.append(work["shares"] / work["apart"])
         crowded.append(work["apart"] / work["one"])
@@ -94,10 +98,6 @@ def test_eight_shares_lose_little_to_coordination(
     print(f"lost to coordination: {_percent(lost)}; lost by {SHARES} processes apart against one: {_percent(crowded)}")
     print(f"{PAIRS} pairs, {len(METHODS)} methods, {SHARES} shares, {os.cpu_count()} processors, {ROUNDS} rounds")
     assert np.median([loss.cpu - 1 for loss in lost]) <= ALLOWED
-
-
-def _named(*starts: Sequence[Start]) -> Iterable[tuple[str, Sequence[Start]]]:
-    return zip(("one", "shares", "apart"), starts, strict=True)
 
 
 def _percent(ratios: Sequence[Took]) -> str:

@@ -63,19 +63,20 @@ def eight_pairs(folder: Path) -> Batch:
 
 # At first M_r is one half, and so half of I_r is the target. While the mask opens, what G draws takes its place, and
 # LPIPS and identity wait until that is a face.
-@pytest.mark.parametrize(("variant", "falling"), [("full", ("seg", "rec", "cyc"))])
+@pytest.mark.parametrize(("variant", "falling"), [("full", ("shape", "seg", "rec", "cyc"))])
 def test_200_steps_lower_every_loss_that_should_fall(
     portraits: Path, tmp_path: Path, variant: Variant, falling: tuple[str, ...]
 ) -> None:
-    # After so few steps shape goes either way, by the processor: 2 % up with AVX2 alone, 2 % down with bfloat16.
     plan = tiny_plan(variant, width=1 / 8, steps=200, precision="bf16")
     pairs = eight_pairs(portraits)
     before, after = (
         method.losses("generator", pairs, 0) for method in (made(plan), train(portraits, tmp_path, plan).method)
     )
     for name in falling:
-        # In so few steps the shape falls by some five in a hundred: by how many, a processor's rounding decides.
-        assert after.parts[name] < 0.98 * before.parts[name], f"{name}: {before.parts[name]}, then {after.parts[name]}"
+        # In so few steps the shape falls by some five in a hundred: by how many, a processor's rounding decides; on one
+        # with AVX2 alone, which trains in fp32, it rose by two.
+        most = 1.05 if name == "shape" else 0.98
+        assert after.parts[name] < most * before.parts[name], f"{name}: {before.parts[name]}, then {after.parts[name]}"
     assert after.total < 0.95 * before.total
 
 
