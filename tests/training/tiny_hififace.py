@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -119,11 +120,33 @@ def measure_peak(preset: str, batch: int) -> None:
     print(json.dumps({"need": memory.need(method, plan).more(batch), "took": took}))
 
 
+def step_once() -> None:
+    """Print of a step of each network at the paper's size whether it is finite and moves all, and their seconds."""
+    plan = replace(presets("full")["paper-256"], batch=1)
+    method = made(plan)
+    pair = memory._random_pairs(plan.size, 1, torch.device("cpu"))
+    optimisers = {turn: torch.optim.Adam(network.parameters()) for turn, network in method.networks.items()}
+    begin = time.perf_counter()
+    turns = []
+    for turn in method.turns:
+        before = [one.detach().clone() for one in method.networks[turn].parameters()]
+        total = method.losses(turn, pair, 0).total
+        total.backward()
+        optimisers[turn].step()
+        moved = [not torch.equal(*both) for both in zip(before, method.networks[turn].parameters(), strict=True)]
+        turns.append({"finite": bool(torch.isfinite(total)), "moved": all(moved)})
+    print(json.dumps({"turns": turns, "seconds": time.perf_counter() - begin}))
+
+
 def compare_sizes() -> None:
-    """Print of both of the paper's sizes the blocks of F_up, and what a pair needs, in bytes."""
+    """Print of both of the paper's sizes the blocks of F_up, and what a pair needs, in bytes.
+
+    With a quarter of the paper's channels: both at full width are 12 GB, half of what a small machine has.
+    """
     seen = []
     for preset in ("paper-256", "paper-512"):
         plan = presets("full")[preset]
+        plan = replace(plan, method={**plan.method, "width": 1 / 4, "discriminator_width": 1 / 4})
         method = made(plan)
         seen.append({"blocks": len(method.networks["generator"].f_up), "pair": memory.need(method, plan).pair})
     print(json.dumps(seen))
@@ -157,6 +180,8 @@ if __name__ == "__main__":
             train(Path(data), Path(folder), SHARED)
         case ["peak", preset, batch]:
             measure_peak(preset, int(batch))
+        case ["step"]:
+            step_once()
         case ["sizes"]:
             compare_sizes()
         case ["fused"]:
