@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,10 +40,12 @@ def train_method(
             f"It has {', '.join(plugin.presets)}."
         )
     from hifibench import assets
+    from hifibench.pipeline.group import launched
     from hifibench.pipeline.progress import Reporter
     from hifibench.training.run import changed, train
 
     plan, device = changed(plugin.presets[preset], changes), choose(device)
+    leads = launched().leads
     out = out or Path("runs") / f"train-{name}-{preset}"
 
     def ready() -> Path:
@@ -65,7 +66,7 @@ def train_method(
         )
     except KeyboardInterrupt as stop:
         raise InterruptedRunError(f"Stopped. The same command goes on from here; what is done is in {out}.") from stop
-    if os.environ.get("RANK", "0") == "0":  # of several processes, one says it
+    if leads:
         Console().print(f"Weights: {weights}", highlight=False, soft_wrap=True, markup=False)
 
 

@@ -148,7 +148,7 @@ def joined() -> Iterator[Group]:
     Raises:
         UsageError: the launcher's variables are incomplete or no numbers.
     """
-    group = _of_environment()
+    group = launched()
     if group.size == 1:
         yield group
         return
@@ -162,8 +162,12 @@ def joined() -> Iterator[Group]:
         torch.distributed.destroy_process_group()
 
 
-def _of_environment() -> Group:
-    """The group as the launcher's environment variables describe it."""
+def launched() -> Group:
+    """The group as the launcher's environment variables describe it; `ALONE` without a launcher.
+
+    Raises:
+        UsageError: they are incomplete or no numbers.
+    """
     if "WORLD_SIZE" not in os.environ:
         return ALONE
     try:

@@ -67,10 +67,14 @@ def chosen(swapper: Swapper, device: str, asked: Precision, aligned: Iterable[Se
     return precision_of(trial) or Choice(asked, "fp32", "eager", reason="no pair could be swapped")
 
 
-def used(folder: RunFolder, method: str) -> str:
-    """What a method's swaps are in: see `hifibench.inference.choice.Choice.form`."""
-    choice = kept(folder, method)
+def form(choice: Choice | None) -> str:
+    """What marks of chunks call a choice: see `hifibench.inference.choice.Choice.form`; none is PyTorch's fp32."""
     return "fp32" if choice is None else choice.form
+
+
+def used(folder: RunFolder, method: str) -> str:
+    """What a method's swaps are in, as marks of chunks call it."""
+    return form(kept(folder, method))
 
 
 def protocol(folder: RunFolder, methods: Iterable[str]) -> dict[str, str]:

@@ -97,7 +97,7 @@ class Swapping:
         for name in suite.methods:
             choice = precision.settled(folder, name, asked)
             # What was swapped in whatever format counts for nothing until it is decided which is wanted.
-            self._runs_in(name, choice.form if choice else "fp32" if asked == "fp32" else None)
+            self._runs_in(name, precision.form(choice) if choice or asked == "fp32" else None)
         self._run_id: str = (read_json(folder["run.json"]) or {})["run_id"]
 
     def swaps(self, method: str) -> None:
@@ -146,7 +146,7 @@ class Swapping:
                 method,
                 precision.chosen(swapper, self._device, self._precision, self._aligned(swapper.card)),
             )
-        self._runs_in(method, "fp32" if choice is None else choice.form)
+        self._runs_in(method, precision.form(choice))
         return Fitting(quicken(swapper, self._device, self._precision, choice))
 
     def _aligned(self, card: SwapperCard) -> Iterator[list[Ready | Swapped]]:
