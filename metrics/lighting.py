@@ -136,7 +136,8 @@ def shading(light: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns:
         ``(n, m)`` luminance in each of the m `DIRECTIONS`, whose mean is 1; NaN where that mean is not positive.
     """
-    seen = light @ harmonics(DIRECTIONS).T
+    # Row by row: a product of all rows ends in other last bits with other rows beside them, on some processors.
+    seen = (light[:, None] @ harmonics(DIRECTIONS).T)[:, 0]
     mean = seen.mean(1, keepdims=True)
     return np.asarray(seen / np.where(mean > 0, mean, np.nan))
 

@@ -153,8 +153,7 @@ def test_metrics_of_clips_do_not_depend_on_it_either(tmp_path: Path, monkeypatch
     monkeypatch.setattr(blocks, "BLOCK", 7)
     cut, cut_values = scored(folder, suite, plan)
     assert cut == whole
-    # On some processors a matrix product of fewer rows ends in another last bit.
-    pd.testing.assert_frame_equal(cut_values, values, check_exact=False, rtol=1e-12, atol=0)
+    pd.testing.assert_frame_equal(cut_values, values, check_exact=True)
 
 
 @pytest.mark.parametrize(
