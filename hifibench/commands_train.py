@@ -45,7 +45,7 @@ def train_method(
     from hifibench.training.run import changed, train
 
     plan, device = changed(plugin.presets[preset], changes), choose(device)
-    leads = launched().leads
+    leads = launched().leads  # asked before hours of work: it refuses incomplete variables of a launcher
     out = out or Path("runs") / f"train-{name}-{preset}"
 
     def ready() -> Path:

@@ -69,6 +69,12 @@ def test_bad_input_is_told_before_the_first_step(cli: Callable, people: Path, tm
     assert not (tmp_path / "out" / "losses.csv").exists()
 
 
+def test_half_of_a_launcher_is_refused_before_anything_is_made(cli: Callable, tmp_path: Path) -> None:
+    done = cli("train", "simswap", "--out", tmp_path / "out", expect=2, env={"WORLD_SIZE": "2"})
+    assert "'RANK'" in done.stderr and "unset WORLD_SIZE" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
 def test_a_short_training_runs_through_and_is_gone_on_with(cli: Callable, people: Path, tmp_path: Path) -> None:
     common = ("--data", people, "--out", tmp_path / "out", *TINY)

@@ -29,7 +29,7 @@ from hifibench.hififace.method import HifiFaceTraining
 from hifibench.hififace.plugins import plugins
 from hifibench.hififace.presets import presets
 from hifibench.training import memory
-from hifibench.training.contract import Optimiser, Plan, Trainable
+from hifibench.training.contract import Batch, Optimiser, Plan, Trainable
 from hifibench.training.log import Log
 from hifibench.training.loop import Loop, Progress, accelerator
 from hifibench.training.settings import Settings
@@ -98,12 +98,17 @@ def rows(folder: Path) -> list[dict[str, float]]:
         return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(stream)]
 
 
-def measure_peak(preset: str, batch: int) -> None:
-    """Print what two steps need by `hifibench.training.memory`, and what they took, in bytes."""
+def ready(preset: str, batch: int) -> tuple[Plan, Trainable, dict[str, torch.optim.Optimizer], Batch]:
+    """All that a step of a preset takes, on random pairs."""
     plan = replace(presets("full")[preset], batch=batch)
     method = made(plan)
     optimisers = {turn: torch.optim.Adam(network.parameters()) for turn, network in method.networks.items()}
-    pairs = memory._random_pairs(plan.size, batch, torch.device("cpu"))
+    return plan, method, optimisers, memory._random_pairs(plan.size, batch, torch.device("cpu"))
+
+
+def measure_peak(preset: str, batch: int) -> None:
+    """Print what two steps need by `hifibench.training.memory`, and what they took, in bytes."""
+    plan, method, optimisers, pairs = ready(preset, batch)
     before = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     machine = accelerator(plan, "cpu")
     for step in range(2):
@@ -122,10 +127,7 @@ def measure_peak(preset: str, batch: int) -> None:
 
 def step_once() -> None:
     """Print of a step of each network at the paper's size whether it is finite and moves all, and their seconds."""
-    plan = replace(presets("full")["paper-256"], batch=1)
-    method = made(plan)
-    pair = memory._random_pairs(plan.size, 1, torch.device("cpu"))
-    optimisers = {turn: torch.optim.Adam(network.parameters()) for turn, network in method.networks.items()}
+    _, method, optimisers, pair = ready("paper-256", 1)
     begin = time.perf_counter()
     turns = []
     for turn in method.turns:
